@@ -1,0 +1,87 @@
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import type { Address } from '../src/index.ts'
+
+const run = promisify(execFile)
+
+/** Where Debian's openvswitch-switch puts the schema. */
+export const SCHEMA_FILE = '/usr/share/openvswitch/vswitch.ovsschema'
+
+/** Whether Open vSwitch is installed here. */
+export const hasOvs = existsSync(SCHEMA_FILE)
+
+/** A real ovsdb-server with an empty Open_vSwitch database in a directory of its own. */
+export class RealServer {
+  readonly directory: string
+  readonly unix: Address
+  private readonly child: ChildProcess
+  private readonly ready: Promise<number>
+  private readonly exited: Promise<void>
+
+  private constructor(extra: readonly string[], directory: string) {
+    this.directory = directory
+    const db = join(directory, 'conf.db')
+    execFileSync('ovsdb-tool', ['create', db, SCHEMA_FILE])
+    this.unix = { transport: 'unix', path: join(directory, 'db.sock') }
+    this.child = spawn(
+      'ovsdb-server',
+      [
+        db,
+        `--remote=punix:${directory}/db.sock`,
+        '--remote=ptcp:0:127.0.0.1',
+        '--remote=db:Open_vSwitch,Open_vSwitch,manager_options',
+        `--unixctl=${directory}/ctl`,
+        '-vconsole:info',
+        '-vsyslog:off',
+        '-vfile:off',
+        ...extra,
+      ],
+      { stdio: ['ignore', 'ignore', 'pipe'] },
+    )
+    this.exited = new Promise(resolve => this.child.once('exit', () => resolve()))
+    this.ready = new Promise((resolve, reject) => {
+      let log = ''
+      this.child.once('exit', () => reject(new Error(`ovsdb-server ended: ${log}`)))
+      this.child.stderr?.on('data', (text: Buffer) => {
+        log += text
+        // Its version is the last thing it says before it serves.
+        if (log.includes('(Open vSwitch)')) resolve(Number(/0:127\.0\.0\.1: listening on port (\d+)/.exec(log)?.[1]))
+      })
+    })
+  }
+
+  /** Starts one and waits until it serves; `extra` are further arguments. */
+  static async start(extra: readonly string[] = [], directory = temporaryDirectory()): Promise<RealServer> {
+    const server = new RealServer(extra, directory)
+    await server.ready
+    return server
+  }
+
+  /** Where it listens on TCP. */
+  async tcp(): Promise<Address> {
+    return { transport: 'tcp', host: '127.0.0.1', port: await this.ready }
+  }
+
+  /** Runs an Open vSwitch tool; returns what it prints. */
+  async tool(program: string, ...args: readonly string[]): Promise<string> {
+    return (await run(program, args, { maxBuffer: 64 * 1024 * 1024 })).stdout
+  }
+
+  /** Runs ovs-vsctl on this server. */
+  vsctl(...args: readonly string[]): Promise<string> {
+    return this.tool('ovs-vsctl', `--db=unix:${this.directory}/db.sock`, '--no-wait', ...args)
+  }
+
+  /** Ends it and removes its directory. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    this.child.kill(signal)
+    await this.exited
+    rmSync(this.directory, { recursive: true, force: true })
+  }
+}
+
+/** A new directory under the system's temporary one. */
+export const temporaryDirectory = (): string => mkdtempSync(join(tmpdir(), 'ovsdb-'))
