@@ -46,6 +46,8 @@ export class Engine<Item> {
   readonly #audiences = new Map<string, Audience>()
   readonly #audiencesOf = new Map<string, Map<Audience, number>>()
   readonly #byKey = new Map<string, Emission<Item>[]>()
+  /** Keys that more than one emission has: the only ones that can be in conflict. */
+  readonly #contested = new Set<string>()
   readonly #dirty = new Set<Unit>()
   readonly #watched = new Set<string>()
   /** Target -> key -> what it held when the flush first touched that key. */
@@ -192,8 +194,8 @@ export class Engine<Item> {
   /** Keys for which units want different items on one target: always a defect, so callers report it. */
   conflicts(): Conflict<Item>[] {
     const conflicts: Conflict<Item>[] = []
-    for (const [key, emissions] of this.#byKey) {
-      if (emissions.length < 2) continue
+    for (const key of this.#contested) {
+      const emissions = this.#byKey.get(key)!
       const targets = new Set(emissions.flatMap(emission => [...emission.audience.members.keys()]))
       for (const target of targets) {
         const winner = this.#winner(key, target)
@@ -331,7 +333,7 @@ export class Engine<Item> {
     emission.audience.emissions.add(emission)
     const list = this.#byKey.get(emission.key)
     if (list === undefined) this.#byKey.set(emission.key, [emission])
-    else list.push(emission)
+    else if (list.push(emission) === 2) this.#contested.add(emission.key)
   }
 
   #remove(emission: Emission<Item>): void {
@@ -339,7 +341,10 @@ export class Engine<Item> {
     emission.audience.emissions.delete(emission)
     const list = this.#byKey.get(emission.key)!
     if (list.length === 1) this.#byKey.delete(emission.key)
-    else list.splice(list.indexOf(emission), 1)
+    else {
+      list.splice(list.indexOf(emission), 1)
+      if (list.length === 1) this.#contested.delete(emission.key)
+    }
     this.#sweepable.add(emission.audience)
   }
 

@@ -1,0 +1,78 @@
+import { dhcpItems } from './dhcp.ts'
+import { brIntFlows, brTunFlows, vtepFlow } from './host.ts'
+import { brIntOf, brTunOf, type Inputs, presenceId } from './inputs.ts'
+import { brIntNetworkItems, brTunNetworkItems, remoteHostBucket } from './network.ts'
+import { arpAnswer, localPortItems, portArpAnswers, remotePortFlow } from './port.ts'
+
+/** The audience of every br-tun of the fabric. */
+const FABRIC = 'fabric/br-tun'
+
+/** The audiences of the hosts that have a network. */
+const networkOnBrInt = (network: string) => `network/${network}/br-int`
+const networkOnBrTun = (network: string) => `network/${network}/br-tun`
+
+/**
+ * Declares which resource owns which flows, and what each reads.
+ *
+ * One more port re-runs two units: `port` for its own host and `port elsewhere` for all others, whatever their number.
+ */
+export function declareUnits(inputs: Inputs): void {
+  const { engine, hosts, networks, subnets, ports, bindings, presences } = inputs
+
+  engine.unit('host', hosts, (cx, host) => {
+    const brInt = brIntOf(host.name)
+    const brTun = brTunOf(host.name)
+    cx.join(brInt, brInt)
+    cx.join(brTun, brTun)
+    cx.join(FABRIC, brTun)
+    for (const flow of brIntFlows(host)) cx.emit(brInt, flow)
+    for (const flow of brTunFlows(host)) cx.emit(brTun, flow)
+    if (host.tunnelIp !== undefined) cx.emit(FABRIC, vtepFlow(host, host.tunnelIp), brTun)
+  })
+
+  engine.unit('network on host', presences, (cx, presence) => {
+    const host = cx.get(hosts, presence.host)
+    const network = cx.get(networks, presence.network)
+    if (host === undefined || network === undefined) return
+    const brInt = brIntOf(host.name)
+    const brTun = brTunOf(host.name)
+    cx.join(networkOnBrInt(presence.network), brInt)
+    for (const item of brIntNetworkItems(network, host, presence)) cx.emit(brInt, item)
+    const items = brTunNetworkItems(network, host, presence)
+    if (items.length === 0) return
+    cx.join(networkOnBrTun(presence.network), brTun)
+    for (const item of items) cx.emit(brTun, item)
+    if (host.tunnelIp !== undefined) {
+      cx.emit(networkOnBrTun(presence.network), remoteHostBucket(network, host, host.tunnelIp), brTun)
+    }
+  })
+
+  engine.unit('dhcp server', subnets, (cx, subnet) => {
+    const network = cx.get(networks, subnet.network)
+    if (network === undefined || subnet.dhcp === undefined) return
+    cx.emit(networkOnBrInt(subnet.network), arpAnswer(network, subnet.dhcp, `subnet ${subnet.name}`))
+  })
+
+  engine.unit('port', bindings, (cx, binding) => {
+    const port = cx.get(ports, binding.port)
+    const network = cx.get(networks, binding.network)
+    if (port === undefined || network === undefined) return
+    // Without its presence the group its bucket belongs to is not there.
+    if (cx.get(presences, presenceId(binding.host, binding.network)) === undefined) return
+    const brInt = brIntOf(binding.host)
+    for (const item of localPortItems(port, network, binding)) cx.emit(brInt, item)
+    if (port.addresses.some(address => cx.get(subnets, address.subnet)?.dhcp !== undefined)) {
+      for (const item of dhcpItems(binding.port, port, binding)) cx.emit(brInt, item)
+    }
+  })
+
+  engine.unit('port elsewhere', bindings, (cx, binding) => {
+    const port = cx.get(ports, binding.port)
+    const network = cx.get(networks, binding.network)
+    const host = cx.get(hosts, binding.host)
+    if (port === undefined || network === undefined || host === undefined) return
+    for (const flow of portArpAnswers(port, network)) cx.emit(networkOnBrInt(binding.network), flow)
+    if (network.segment === undefined || host.tunnelIp === undefined) return
+    cx.emit(networkOnBrTun(binding.network), remotePortFlow(port, network, host, host.tunnelIp), brTunOf(host.name))
+  })
+}

@@ -1,0 +1,441 @@
+import { performance } from 'node:perf_hooks'
+import {
+  type ConnectionHandlers,
+  listenOpenFlow,
+  type Address as OpenFlowAddress,
+  type OpenFlowConnection,
+  type OpenFlowServer,
+} from 'node-openflow'
+import {
+  type Listener,
+  listenOvsdb,
+  operations,
+  type Address as OvsdbAddress,
+  type OvsdbSession,
+  vswitch,
+} from 'ovsdb-client'
+import { brInt } from '../../flows/br-int.ts'
+import { brTun } from '../../flows/br-tun.ts'
+import { type Inputs, presenceId } from '../../flows/inputs.ts'
+import { ipv4 } from '../../topology/ipv4.ts'
+import type { Host } from '../../topology/host.ts'
+import type { Topology } from '../../topology/topology.ts'
+import type { Logger } from '../log.ts'
+import { BridgeSession } from './bridge-session.ts'
+import { Claims } from './claim.ts'
+import { datapathIdOf } from './host-config.ts'
+import { HostSession, type HostWish } from './host-session.ts'
+import type { HostView } from './host-view.ts'
+import { sendFrame } from './packet-out.ts'
+
+/** A packet that a flow sent to the controller. */
+export interface PacketIn {
+  readonly host: string
+  readonly bridge: string
+  /** OpenFlow port it came in by. */
+  readonly inPort: number
+  readonly data: Uint8Array
+  /** What the flow said about it. */
+  readonly userdata: Uint8Array
+  /** Sends a frame out of a port of the same bridge. */
+  readonly reply: (outPort: number, frame: Uint8Array) => void
+}
+
+export interface FabricOptions {
+  readonly inputs: Inputs
+  readonly log: Logger
+  /** The controller endpoint in the Controller rows of a host, in OVSDB's grammar. */
+  readonly targetFor: (host: Host) => string
+  /** How a host's OVSDB is reached; `undefined` for hosts that dial in. */
+  readonly addressOf: (host: Host) => OvsdbAddress | undefined
+  readonly onPacketIn: (packet: PacketIn) => void
+}
+
+/** How long the engine may run before the event loop gets a turn, ms. */
+const SLICE = 20
+
+/** Units between two looks at the clock. */
+const BATCH = 64
+
+const BRIDGES = [brInt.name, brTun.name] as const
+
+/**
+ * The hosts: their OVSDB and OpenFlow sessions, and the drivers that make their bridges hold what is wanted.
+ *
+ * It writes what hosts say into the engine's rows, and what the engine derives to the bridges. Nothing is removed from any
+ * bridge before every host of the topology has been read once: until then what looks stale may be about a host still to come.
+ */
+export class Fabric {
+  readonly #options: FabricOptions
+  readonly #inputs: Inputs
+  readonly #log: Logger
+  readonly #hosts = new Map<string, HostSession>()
+  readonly #bridges = new Map<string, BridgeSession>()
+  readonly #views = new Map<string, HostView>()
+  readonly #claims = new Claims()
+  /** Ports that a host's last view claimed: port id -> ofport. */
+  readonly #claimed = new Map<string, ReadonlyMap<string, number>>()
+  readonly #targets = new Map<string, { readonly host: string; readonly bridge: string }>()
+  readonly #waiters = new Set<() => void>()
+  #topology: Topology | undefined
+  /** iface-id (port id or name) -> port. */
+  #portByIface = new Map<string, { readonly id: string; readonly network: string }>()
+  #openflow: OpenFlowServer | undefined
+  #ovsdb: Listener | undefined
+  #scheduled = false
+  #closed = false
+
+  constructor(options: FabricOptions) {
+    this.#options = options
+    this.#inputs = options.inputs
+    this.#log = options.log
+  }
+
+  /** Listens for bridges; resolves with the address it really got. */
+  async listenOpenFlow(address: OpenFlowAddress): Promise<OpenFlowAddress> {
+    this.#openflow = await listenOpenFlow(address, {
+      onOpen: connection => this.#admit(connection),
+      onRefused: (reason, remote) => this.#log.warn('OpenFlow connection refused', { remote, reason: reason.message }),
+    })
+    return this.#openflow.address
+  }
+
+  /** Listens for hosts that dial in (`ovs-vsctl set-manager`); resolves with the address it really got. */
+  async listenOvsdb(address: OvsdbAddress): Promise<OvsdbAddress> {
+    this.#ovsdb = await listenOvsdb(address, {
+      onSession: session => {
+        this.#welcome(session).catch((error: unknown) => {
+          this.#log.warn('a host that dialled in was sent away', { peer: session.peer, reason: String(error) })
+          session.close()
+        })
+      },
+      onRefused: error => this.#log.warn('OVSDB connection refused', { reason: error.message }),
+    })
+    return this.#ovsdb.address
+  }
+
+  /** Takes a topology: its rows are in the engine already. */
+  setTopology(topology: Topology): void {
+    this.#topology = topology
+    this.#portByIface = new Map()
+    for (const port of topology.ports.values()) {
+      this.#portByIface.set(port.name, { id: port.id, network: port.network_id })
+    }
+    // An id is never the name of another port: ids are UUIDs made of names.
+    for (const port of topology.ports.values()) {
+      this.#portByIface.set(port.id, { id: port.id, network: port.network_id })
+    }
+    const names = new Set<string>()
+    for (const host of topology.hosts.values()) {
+      names.add(host.name)
+      if (this.#hosts.has(host.name)) continue
+      for (const bridge of BRIDGES) {
+        this.#targets.set(datapathIdOf(host.name, bridge), { host: host.name, bridge })
+      }
+      this.#hosts.set(
+        host.name,
+        new HostSession({
+          name: host.name,
+          address: this.#options.addressOf(host),
+          log: this.#log,
+          wish: () => this.#wishFor(host.name),
+          onView: (view, first) => this.#look(host.name, view, first),
+          onProgress: () => this.#progress(),
+        }),
+      )
+    }
+    for (const [name, session] of this.#hosts) {
+      if (names.has(name)) {
+        session.refresh()
+        continue
+      }
+      session.close()
+      this.#hosts.delete(name)
+      this.#forget(name)
+    }
+    this.schedule()
+  }
+
+  get hosts(): ReadonlyMap<string, HostSession> {
+    return this.#hosts
+  }
+
+  /** The OpenFlow sessions by `host/bridge`. */
+  get bridges(): ReadonlyMap<string, BridgeSession> {
+    return this.#bridges
+  }
+
+  get views(): ReadonlyMap<string, HostView> {
+    return this.#views
+  }
+
+  /** Ports that several hosts claim, with the hosts in the order of their claims: the last one has it. */
+  contested(): ReadonlyMap<string, readonly string[]> {
+    return this.#claims.contested()
+  }
+
+  /** Why the fabric is not settled, one sentence each; empty when every bridge holds what it is to hold. */
+  laggards(): string[] {
+    const laggards: string[] = []
+    if (this.#scheduled || this.#inputs.engine.pending) laggards.push('flows are being computed')
+    for (const [name, host] of this.#hosts) {
+      if (!host.connected) laggards.push(`host ${name}: its OVSDB is not connected`)
+      else if (!host.settled) laggards.push(`host ${name}: its OVSDB has not taken the last change`)
+      else if (host.problems.length > 0) laggards.push(...host.problems.map(problem => `host ${name}: ${problem}`))
+      for (const bridge of this.#views.get(name)?.bridges.keys() ?? []) {
+        const session = this.#bridges.get(`${name}/${bridge}`)
+        if (session === undefined) laggards.push(`bridge ${name}/${bridge}: not connected`)
+        else if (!session.synced) laggards.push(`bridge ${name}/${bridge}: has not acknowledged the last change`)
+      }
+    }
+    return laggards
+  }
+
+  /**
+   * Resolves when every host's OVSDB has been heard out and every bridge has acknowledged what it is to hold.
+   *
+   * @param timeout ms; without one it waits for ever.
+   * @throws {Error} after the timeout, naming who lags behind.
+   */
+  async settled(timeout?: number): Promise<void> {
+    const deadline = timeout === undefined ? undefined : performance.now() + timeout
+    // What a host's OVSDB said before now is in the engine afterwards.
+    await this.#until(() => [...this.#hosts.values()].every(host => host.connected), deadline)
+    await Promise.allSettled([...this.#hosts.values()].map(host => host.heardOut()))
+    await this.#until(() => this.laggards().length === 0, deadline)
+  }
+
+  /** Resolves when `condition` holds; it is looked at whenever a session makes progress. */
+  until(condition: () => boolean, timeout?: number): Promise<void> {
+    return this.#until(condition, timeout === undefined ? undefined : performance.now() + timeout)
+  }
+
+  /** Runs units and sends what changed, soon. */
+  schedule(): void {
+    if (this.#scheduled || this.#closed) return
+    this.#scheduled = true
+    setImmediate(() => this.#work())
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    for (const host of this.#hosts.values()) host.close()
+    await Promise.all([this.#openflow?.close(), this.#ovsdb?.close()])
+  }
+
+  #until(condition: () => boolean, deadline: number | undefined): Promise<void> {
+    if (condition()) return Promise.resolve()
+    return new Promise((resolve, reject) => {
+      let timer: NodeJS.Timeout | undefined
+      const look = () => {
+        if (!condition()) return
+        clearTimeout(timer)
+        this.#waiters.delete(look)
+        resolve()
+      }
+      this.#waiters.add(look)
+      if (deadline === undefined) return
+      timer = setTimeout(
+        () => {
+          this.#waiters.delete(look)
+          reject(new Error(`the fabric has not settled: ${this.laggards().join('; ') || 'the condition does not hold'}`))
+        },
+        Math.max(0, deadline - performance.now()),
+      )
+    })
+  }
+
+  #progress(): void {
+    for (const waiter of this.#waiters) waiter()
+  }
+
+  /** Whether every host of the topology has been read since the start: only then is what is not wanted stale. */
+  #complete(): boolean {
+    for (const host of this.#hosts.values()) if (!host.seen) return false
+    return true
+  }
+
+  #work(): void {
+    if (this.#closed) return
+    const { engine } = this.#inputs
+    const end = performance.now() + SLICE
+    while (!engine.run(BATCH)) {
+      if (performance.now() < end) continue
+      setImmediate(() => this.#work())
+      return
+    }
+    this.#scheduled = false
+    for (const [target, changes] of engine.flush()) this.#bridges.get(target)?.apply(changes)
+    const complete = this.#complete()
+    for (const [target, session] of this.#bridges) {
+      if (session.state === 'read') {
+        if (!this.#hosts.get(hostOf(target))?.seen) continue
+        engine.watch(target)
+        session.reconcile(complete)
+      } else if (complete && session.withheldCount > 0) {
+        session.sweep()
+      }
+    }
+    for (const conflict of engine.conflicts()) {
+      this.#log.error('two resources want different flows in one place', {
+        bridge: conflict.target,
+        winner: conflict.winner.owner,
+        loser: conflict.loser.owner,
+      })
+    }
+    this.#progress()
+  }
+
+  #wishFor(name: string): HostWish {
+    const host = this.#topology?.hosts.values().find(one => one.name === name)
+    if (host === undefined) throw new Error(`host ${name} is not in the topology`)
+    return {
+      name,
+      datapathType: host.datapath_type,
+      tunnelIp: host.tunnel_ip,
+      tunnelAddress: host.tunnel_ip === undefined ? undefined : ipv4(host.tunnel_ip),
+      target: this.#options.targetFor(host),
+      networkOf: ifaceId => this.#portByIface.get(ifaceId)?.network,
+      networkExists: network => this.#topology?.networks.has(network) ?? false,
+    }
+  }
+
+  /** Writes what a host says into rows. */
+  #look(name: string, view: HostView, first: boolean): void {
+    const { engine, hosts, presences } = this.#inputs
+    this.#views.set(name, view)
+    engine.set(hosts, name, view.row)
+
+    const claimed = new Map<string, number>()
+    const networks = new Set<string>()
+    for (const plug of view.plugs) {
+      const port = this.#portByIface.get(plug.ifaceId)
+      // Two interfaces of one host that say the same: the older number has it, as long as it is there.
+      if (port === undefined || claimed.has(port.id)) continue
+      claimed.set(port.id, plug.ofport)
+      networks.add(port.network)
+    }
+    const before = this.#claimed.get(name)
+    this.#claimed.set(name, claimed)
+    for (const port of before?.keys() ?? []) if (!claimed.has(port)) this.#bind(port, name, undefined)
+    for (const [port, ofport] of claimed) {
+      if (before?.get(port) !== ofport) this.#bind(port, name, { ofport, fresh: !first })
+    }
+
+    const seen = new Set<string>()
+    for (const network of networks) {
+      const localVlan = view.localVlans.get(network)
+      if (localVlan === undefined) continue
+      const id = presenceId(name, network)
+      seen.add(id)
+      engine.set(presences, id, { host: name, network, localVlan })
+    }
+    for (const row of [...presences.where('host', name)]) {
+      const id = presenceId(name, row.network)
+      if (!seen.has(id)) engine.set(presences, id, undefined)
+    }
+    this.schedule()
+  }
+
+  #bind(port: string, host: string, claim: { readonly ofport: number; readonly fresh: boolean } | undefined): void {
+    const { engine, bindings } = this.#inputs
+    const winner = this.#claims.say(port, host, claim)
+    const network = this.#topology?.ports.get(port)?.network_id
+    if (winner === undefined || network === undefined) {
+      engine.set(bindings, port, undefined)
+      return
+    }
+    if (claim !== undefined && winner.host === host && this.#claims.contested().has(port)) {
+      this.#log.warn('port is plugged on several hosts', {
+        port: this.#topology?.ports.get(port)?.name,
+        hosts: this.#claims.contested().get(port),
+      })
+    }
+    engine.set(bindings, port, { port, network, host: winner.host, ofport: winner.ofport })
+  }
+
+  #forget(name: string): void {
+    const { engine, hosts, presences } = this.#inputs
+    for (const port of this.#claimed.get(name)?.keys() ?? []) this.#bind(port, name, undefined)
+    this.#claimed.delete(name)
+    this.#views.delete(name)
+    for (const row of [...presences.where('host', name)]) {
+      engine.set(presences, presenceId(name, row.network), undefined)
+    }
+    engine.set(hosts, name, undefined)
+    for (const bridge of BRIDGES) {
+      this.#targets.delete(datapathIdOf(name, bridge))
+      this.#bridges.get(`${name}/${bridge}`)?.connection.close('the host is no longer in the topology')
+    }
+  }
+
+  /** A host has dialled in: its `external_ids:hostname` (or `system-id`) says which one of the topology it is. */
+  async #welcome(session: OvsdbSession): Promise<void> {
+    const [rows] = await session.transact(vswitch, [operations(vswitch).select('Open_vSwitch', [], ['external_ids'])])
+    const ids = rows[0]?.external_ids
+    const name = [ids?.get('hostname'), ids?.get('system-id')].find(one => one !== undefined && this.#hosts.has(one))
+    const host = name === undefined ? undefined : this.#hosts.get(name)
+    if (host === undefined) throw new Error(`no host of the topology is called ${ids?.get('hostname') ?? '(no hostname)'}`)
+    if (!host.dialsIn) throw new Error(`host ${name} is dialled by Weft`)
+    await host.accept(session)
+  }
+
+  /** A datapath has connected: it says who it is, and either is a bridge of ours or is sent away. */
+  #admit(connection: OpenFlowConnection): ConnectionHandlers {
+    let session: BridgeSession | undefined
+    let place: { readonly host: string; readonly bridge: string } | undefined
+    connection.request({ type: 'features_request' }, 'features_reply').then(
+      features => {
+        const datapathId = features.datapathId.toString(16).padStart(16, '0')
+        place = this.#targets.get(datapathId)
+        if (place === undefined) {
+          this.#log.warn('unknown datapath sent away', { datapathId })
+          connection.close('unknown datapath')
+          return
+        }
+        const target = `${place.host}/${place.bridge}`
+        // Of two sessions of one bridge the newer one is the living one.
+        this.#bridges.get(target)?.connection.close('a newer session of this bridge is open')
+        this.#inputs.engine.unwatch(target)
+        session = new BridgeSession({
+          target,
+          connection,
+          log: this.#log,
+          desired: () => this.#inputs.engine.desired(target),
+          onRead: () => this.schedule(),
+          onProgress: () => this.#progress(),
+        })
+        this.#bridges.set(target, session)
+        this.#log.info('bridge connected', { bridge: target, datapathId, version: connection.version })
+      },
+      (error: unknown) => connection.close(`no features: ${String(error)}`),
+    )
+    return {
+      message: message => {
+        if (message.type === 'packet_in2') {
+          if (place === undefined || message.packet === undefined) return
+          const inPort = message.metadata?.find(term => term.field.name === 'in_port')?.value
+          this.#options.onPacketIn({
+            ...place,
+            inPort: Number(inPort ?? 0),
+            data: message.packet,
+            userdata: message.userdata ?? new Uint8Array(),
+            reply: (outPort, frame) => sendFrame(connection, outPort, frame),
+          })
+        } else if (message.type === 'error') {
+          session?.refused(message)
+        }
+      },
+      close: reason => {
+        session?.closed()
+        if (session === undefined || this.#bridges.get(session.target) !== session) return
+        this.#bridges.delete(session.target)
+        this.#inputs.engine.unwatch(session.target)
+        if (!this.#closed) this.#log.warn('bridge disconnected', { bridge: session.target, reason: reason.message })
+        this.#progress()
+      },
+    }
+  }
+}
+
+const hostOf = (target: string) => target.slice(0, target.lastIndexOf('/'))

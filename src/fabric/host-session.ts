@@ -1,0 +1,211 @@
+import { type Address, connectOvsdb, type OvsdbSession, vswitch } from 'ovsdb-client'
+import type { Logger } from '../log.ts'
+import { type HostDatabase, planHost, type WantedHost } from './host-config.ts'
+import { type HostView, viewHost } from './host-view.ts'
+
+/** The columns that are read: nothing that changes with every packet. */
+const SELECTION = {
+  Open_vSwitch: ['bridges'],
+  Bridge: [
+    'name',
+    'ports',
+    'controller',
+    'fail_mode',
+    'protocols',
+    'datapath_type',
+    'other_config',
+    'external_ids',
+    'flow_tables',
+  ],
+  Port: ['name', 'interfaces', 'external_ids'],
+  Interface: ['name', 'type', 'options', 'ofport', 'external_ids'],
+  Controller: ['target', 'max_backoff', 'external_ids'],
+  Flow_Table: ['name'],
+} as const
+
+/** Shortest and longest time between attempts to reach a host, ms. */
+const BACKOFF = { first: 100, last: 2_000 } as const
+
+/** What is wanted of a host besides what its own plugs decide. */
+export type HostWish = Omit<WantedHost, 'present'> & {
+  /** The VTEP in host order. */
+  readonly tunnelAddress: number | undefined
+  /** The network of the port that an iface-id names; `undefined` for ports Weft does not know. */
+  readonly networkOf: (ifaceId: string) => string | undefined
+}
+
+export interface HostSessionOptions {
+  readonly name: string
+  /** Where the host's OVSDB listens; without it the host dials in, and `accept` is called. */
+  readonly address: Address | undefined
+  readonly log: Logger
+  readonly wish: () => HostWish
+  /** The host's OVSDB was read or changed. */
+  readonly onView: (view: HostView, first: boolean) => void
+  readonly onProgress: () => void
+}
+
+/** Keeps a session to one host's OVSDB: reads it, makes it say what is wanted, and reports what it says. */
+export class HostSession {
+  readonly name: string
+  readonly #options: HostSessionOptions
+  readonly #log: Logger
+  #session: OvsdbSession | undefined
+  #database: HostDatabase | undefined
+  #timer: NodeJS.Timeout | undefined
+  #backoff: number = BACKOFF.first
+  #writing = false
+  /** Nothing is written before what was written last has come back as an update, or was refused. */
+  #stale = false
+  #closed = false
+  #seen = false
+  #problems: readonly string[] = []
+  #transactions = 0
+
+  constructor(options: HostSessionOptions) {
+    this.name = options.name
+    this.#options = options
+    this.#log = options.log
+    if (options.address !== undefined) this.#dial(options.address)
+  }
+
+  get connected(): boolean {
+    return this.#database !== undefined
+  }
+
+  /** Whether the host is expected to open the session itself. */
+  get dialsIn(): boolean {
+    return this.#options.address === undefined
+  }
+
+  /** Whether the host's OVSDB was ever read since the start. */
+  get seen(): boolean {
+    return this.#seen
+  }
+
+  /** Whether the host's OVSDB says all that is wanted of it. */
+  get settled(): boolean {
+    return this.#database !== undefined && !this.#writing && !this.#stale
+  }
+
+  /** Why something of the host is not as wanted, one sentence each. */
+  get problems(): readonly string[] {
+    return this.#problems
+  }
+
+  /** How many transactions were sent. */
+  get transactions(): number {
+    return this.#transactions
+  }
+
+  /** Takes the session of a host that dialled in. */
+  async accept(session: OvsdbSession): Promise<void> {
+    this.#session?.close()
+    this.#session = session
+    try {
+      const replica = await session.monitor(vswitch, SELECTION)
+      if (this.#session !== session) return
+      this.#database = replica.tables as unknown as HostDatabase
+      this.#backoff = BACKOFF.first
+      this.#log.info('host connected', { host: this.name, peer: session.peer })
+      replica.onChange = () => this.#changed()
+      this.#changed()
+    } catch (error) {
+      session.close()
+      this.#log.warn('host cannot be read', { host: this.name, error: text(error) })
+    }
+    const reason = await session.closed
+    if (this.#session !== session) return
+    this.#session = undefined
+    this.#database = undefined
+    if (this.#closed) return
+    this.#log.warn('host disconnected', { host: this.name, reason: text(reason) })
+    this.#options.onProgress()
+    this.#retry()
+  }
+
+  /** Resolves when all that the host's OVSDB said before now has been heard. */
+  async heardOut(): Promise<void> {
+    await this.#session?.echo()
+  }
+
+  /** Looks again at what is wanted: topology changed. */
+  refresh(): void {
+    if (this.#database !== undefined) this.#evaluate()
+  }
+
+  close(): void {
+    this.#closed = true
+    clearTimeout(this.#timer)
+    this.#session?.close()
+  }
+
+  #dial(address: Address): void {
+    connectOvsdb(address).then(
+      session => (this.#closed ? session.close() : this.accept(session)),
+      (error: unknown) => {
+        if (this.#log.enabled('debug')) this.#log.debug('host unreachable', { host: this.name, error: text(error) })
+        this.#retry()
+      },
+    )
+  }
+
+  #retry(): void {
+    const { address } = this.#options
+    if (this.#closed || address === undefined) return
+    this.#timer = setTimeout(() => this.#dial(address), this.#backoff)
+    this.#backoff = Math.min(this.#backoff * 2, BACKOFF.last)
+  }
+
+  #changed(): void {
+    this.#stale = false
+    this.#evaluate()
+  }
+
+  #evaluate(): void {
+    const database = this.#database
+    if (database === undefined) return
+    const wish = this.#options.wish()
+    const view = viewHost(database, this.name, wish.tunnelAddress)
+    const first = !this.#seen
+    this.#seen = true
+    this.#options.onView(view, first)
+    if (!this.#writing && !this.#stale) this.#write(database, wish, view)
+    this.#options.onProgress()
+  }
+
+  #write(database: HostDatabase, wish: HostWish, view: HostView): void {
+    const present = new Set<string>()
+    for (const plug of view.plugs) {
+      const network = wish.networkOf(plug.ifaceId)
+      if (network !== undefined) present.add(network)
+    }
+    const plan = planHost(database, { ...wish, present })
+    for (const problem of plan.problems) {
+      if (!this.#problems.includes(problem)) this.#log.error('host is not as wanted', { host: this.name, problem })
+    }
+    this.#problems = plan.problems
+    const session = this.#session
+    if (plan.operations.length === 0 || session === undefined) return
+    this.#writing = true
+    this.#stale = true
+    this.#transactions++
+    session
+      .transact(vswitch, plan.operations)
+      .catch((error: unknown) => {
+        if (this.#session !== session) return
+        this.#log.error('host refused a transaction', { host: this.name, error: text(error) })
+        this.#timer = setTimeout(() => this.#changed(), BACKOFF.last)
+      })
+      .finally(() => {
+        this.#writing = false
+        // The update came before the answer.
+        if (this.#session === session && !this.#stale) this.#evaluate()
+        this.#options.onProgress()
+      })
+  }
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? error.message : typeof error === 'string' ? error : JSON.stringify(error)
+}
