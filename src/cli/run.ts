@@ -1,0 +1,60 @@
+import type { Argv } from 'yargs'
+import { LEVELS, winstonLogger } from '../log.ts'
+import { createController, TopologyError } from '../main.ts'
+import { DEFAULT_API } from './client.ts'
+import { CommandError, EXIT } from './exit-code.ts'
+
+/** The options of `weft run`. */
+export function runOptions(yargs: Argv) {
+  return yargs
+    .option('topology', {
+      type: 'string',
+      default: '/etc/weft/topology.yaml',
+      describe: 'the topology: a file, or a folder of *.yaml',
+    })
+    .option('state', { type: 'string', default: '/var/lib/weft', describe: 'the folder of durable state' })
+    .option('openflow', { type: 'string', default: 'tcp:127.0.0.1:6653', describe: 'where bridges connect' })
+    .option('ovsdb', { type: 'string', default: 'tcp:127.0.0.1:6640', describe: 'where hosts may dial in, or none' })
+    .option('api', { type: 'string', default: DEFAULT_API, describe: 'where the API listens, or none' })
+    .option('advertise', { type: 'string', describe: 'what bridges are told to connect to [default: --openflow]' })
+    .option('private-key', { type: 'string', describe: 'for ssl: endpoints, PEM file' })
+    .option('certificate', { type: 'string', describe: 'for ssl: endpoints, PEM file with the whole chain' })
+    .option('ca-cert', { type: 'string', describe: 'for ssl: endpoints, PEM file of who signs the peers' })
+    .option('log-level', { choices: LEVELS, default: 'info' as const })
+    .option('log-format', { choices: ['json', 'pretty'] as const, describe: '[default: pretty on a terminal]' })
+    .option('print-ready', { type: 'boolean', default: false, describe: 'print READY and the endpoints on stdout' })
+    .implies('private-key', ['certificate', 'ca-cert'])
+    .example('$0 run --topology topology.yaml --state ./state', 'serve a topology')
+    .example('$0 run --openflow tcp:0.0.0.0:6653 --advertise tcp:192.0.2.9:6653', 'for hosts elsewhere')
+}
+
+export type RunArguments = Awaited<ReturnType<typeof runOptions>['argv']>
+
+/** Runs the controller until SIGINT or SIGTERM. */
+export async function run(args: RunArguments): Promise<void> {
+  const format = args['log-format'] ?? (process.stderr.isTTY ? 'pretty' : 'json')
+  const log = await winstonLogger(args['log-level'], process.stderr, format)
+  const { 'private-key': privateKey, certificate, 'ca-cert': caCert } = args
+  const stop = new Promise<NodeJS.Signals>(resolve => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, resolve)
+  })
+  await using controller = await createController({
+    topology: args.topology,
+    state: args.state,
+    openflow: args.openflow,
+    ovsdb: args.ovsdb,
+    api: args.api,
+    advertise: args.advertise,
+    tls:
+      privateKey === undefined || certificate === undefined || caCert === undefined
+        ? undefined
+        : { privateKey, certificate, caCert },
+    log,
+  }).catch((error: unknown) => {
+    if (error instanceof TopologyError) throw new CommandError(error.message, EXIT.usage)
+    throw error
+  })
+  log.info('controller ready', controller.endpoints)
+  if (args['print-ready']) process.stdout.write(`READY ${JSON.stringify({ pid: process.pid, ...controller.endpoints })}\n`)
+  log.info('controller stops; the bridges keep what they hold', { signal: await stop })
+}

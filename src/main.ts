@@ -1,0 +1,201 @@
+import { readFileSync } from 'node:fs'
+import type { Address } from 'node-openflow'
+import type { TopologyText } from '../topology/document.ts'
+import type { Problem } from '../topology/problem.ts'
+import type { Topology } from '../topology/topology.ts'
+import type { Inputs } from '../flows/inputs.ts'
+import { type Endpoint, formatEndpoint, parseEndpoint } from './endpoint.ts'
+import type { Fabric } from './fabric/fabric.ts'
+import { type Logger, silentLogger } from './log.ts'
+import type { DhcpCounters } from './services/dhcp-service.ts'
+import type { Leases } from './services/lease.ts'
+import { readTopologyTexts } from './topology-source.ts'
+
+/** Key and certificates as PEM files, as ovs-pki(8) makes them. */
+export interface TlsFiles {
+  readonly privateKey: string
+  readonly certificate: string
+  readonly caCert: string
+}
+
+export interface ControllerOptions {
+  /** A topology file or folder, or its texts. */
+  readonly topology: string | readonly TopologyText[]
+  /** The folder of durable state; default: none, everything is forgotten at the end. */
+  readonly state?: string | undefined
+  /** Where bridges connect; default `tcp:127.0.0.1:0`, any free port. */
+  readonly openflow?: string | undefined
+  /** Where hosts may dial in, or `none` (default). */
+  readonly ovsdb?: string | undefined
+  /** Where the API listens, or `none` (default). */
+  readonly api?: string | undefined
+  /** What hosts are told to connect to; default: where `openflow` listens. */
+  readonly advertise?: string | undefined
+  /** For `ssl:` endpoints. */
+  readonly tls?: TlsFiles | undefined
+  readonly log?: Logger | undefined
+  /** ms since 1970; default the system's clock. */
+  readonly now?: (() => number) | undefined
+  readonly leaseSeconds?: number | undefined
+}
+
+/** A topology was refused: nothing has changed. */
+export class TopologyError extends Error {
+  override readonly name = 'TopologyError'
+  readonly problems: readonly Problem[]
+
+  constructor(problems: readonly Problem[], text: string) {
+    super(text)
+    this.problems = problems
+  }
+}
+
+/** A running controller. */
+export interface Controller extends AsyncDisposable {
+  readonly endpoints: { readonly openflow: string; readonly ovsdb: string; readonly api: string }
+  readonly topology: Topology
+  readonly inputs: Inputs
+  readonly fabric: Fabric
+  readonly leases: Leases
+  readonly dhcp: DhcpCounters
+  /**
+   * Resolves when every host has been heard out and every bridge has acknowledged what it is to hold.
+   *
+   * @param timeout ms.
+   * @throws {Error} after the timeout, naming who lags behind.
+   */
+  settled(timeout?: number): Promise<void>
+  /** Replaces the topology. @throws {TopologyError} when it has any problem; then nothing has changed. */
+  apply(topology: string | readonly TopologyText[]): void
+  /** Ends all sessions. The bridges keep what they hold. */
+  close(): Promise<void>
+}
+
+/**
+ * Starts a controller: the one place where the rooms are wired together.
+ *
+ * @throws {TopologyError} when the topology has problems, before anything listens.
+ */
+export async function createController(options: ControllerOptions): Promise<Controller> {
+  const log = options.log ?? silentLogger
+  const now = options.now ?? Date.now
+  // Imported here, so that commands that only ask start without them.
+  const [
+    { createInputs },
+    { declareUnits },
+    { writeTopology },
+    { Fabric },
+    { DhcpService },
+    { Leases },
+    { openStore },
+    { parseTopologies },
+    { resolveTopology },
+    { formatProblem },
+  ] = await Promise.all([
+    import('../flows/inputs.ts'),
+    import('../flows/units.ts'),
+    import('../flows/topology-rows.ts'),
+    import('./fabric/fabric.ts'),
+    import('./services/dhcp-service.ts'),
+    import('./services/lease.ts'),
+    import('./store/store.ts'),
+    import('../topology/document.ts'),
+    import('../topology/allocation.ts'),
+    import('../topology/problem.ts'),
+  ])
+
+  await using undo = new AsyncDisposableStack()
+  const store = undo.adopt(openStore(options.state ?? ':memory:'), opened => opened.close())
+
+  const load = (source: string | readonly TopologyText[]): Topology => {
+    const texts = typeof source === 'string' ? readTopologyTexts(source) : source
+    const { document, problems } = parseTopologies(texts)
+    if (document === undefined) throw new TopologyError(problems, problems.map(formatProblem).join('\n'))
+    const resolved = resolveTopology(document, store.allocations())
+    if (resolved.topology === undefined) {
+      throw new TopologyError(resolved.problems, resolved.problems.map(formatProblem).join('\n'))
+    }
+    // What was allocated is on disk before anybody hears of it.
+    if (resolved.added.length > 0 || resolved.released.length > 0) store.record(resolved)
+    return resolved.topology
+  }
+  let topology = load(options.topology)
+
+  const tls = options.tls === undefined ? undefined : readTls(options.tls)
+  const addressOf = (endpoint: Endpoint): Address => {
+    if (endpoint.transport !== 'ssl') return endpoint as Address
+    if (tls === undefined) {
+      throw new Error(`${formatEndpoint(endpoint)} needs --private-key, --certificate and --ca-cert`)
+    }
+    return { ...endpoint, transport: 'ssl', tls }
+  }
+
+  const inputs = createInputs()
+  declareUnits(inputs)
+  const leases = new Leases(store.leases(), (saved, removed) => store.saveLeases(saved, removed))
+  undo.defer(() => leases.flush())
+  const dhcp = new DhcpService({ inputs, leases, log, now, leaseSeconds: options.leaseSeconds })
+  let advertised = options.advertise ?? ''
+  const fabric = undo.adopt(
+    new Fabric({
+      inputs,
+      log,
+      targetFor: host => host.controller ?? advertised,
+      addressOf: host => (host.ovsdb === undefined ? undefined : addressOf(parseEndpoint(host.ovsdb))),
+      onPacketIn: packet => dhcp.handle(packet),
+    }),
+    made => made.close(),
+  )
+
+  const openflow = await fabric.listenOpenFlow(addressOf(parseEndpoint(options.openflow ?? 'tcp:127.0.0.1:0')))
+  if (options.advertise === undefined) {
+    if (openflow.transport !== 'unix' && /^(0\.0\.0\.0|::)$/.test(openflow.host)) {
+      throw new Error(`bridges cannot connect to ${openflow.host}: say with --advertise what they are to be told`)
+    }
+    advertised = formatEndpoint(openflow)
+  } else {
+    parseEndpoint(options.advertise)
+  }
+  const listen = async (text: string | undefined, start: (endpoint: Endpoint) => Promise<Endpoint>) =>
+    text === undefined || text === 'none' ? 'none' : formatEndpoint(await start(parseEndpoint(text)))
+  const ovsdb = await listen(options.ovsdb, endpoint => fabric.listenOvsdb(addressOf(endpoint)))
+
+  const use = (next: Topology) => {
+    topology = next
+    writeTopology(inputs, next)
+    dhcp.setTopology(next)
+    fabric.setTopology(next)
+  }
+  use(topology)
+
+  const api = await listen(options.api, async endpoint => {
+    const { createApi, listenApi } = await import('./api/server.ts')
+    const server = undo.adopt(createApi({ topology: () => topology, inputs, fabric, leases }), made => made.close())
+    return listenApi(server, endpoint)
+  })
+
+  const running = undo.move()
+  let closing: Promise<void> | undefined
+  const close = () => {
+    closing ??= running.disposeAsync()
+    return closing
+  }
+  return {
+    endpoints: { openflow: formatEndpoint(openflow), ovsdb, api },
+    get topology() {
+      return topology
+    },
+    inputs,
+    fabric,
+    leases,
+    dhcp: dhcp.counters,
+    settled: timeout => fabric.settled(timeout),
+    apply: source => use(load(source)),
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+function readTls({ privateKey, certificate, caCert }: TlsFiles) {
+  return { key: readFileSync(privateKey), cert: readFileSync(certificate), ca: readFileSync(caCert) }
+}
