@@ -78,6 +78,39 @@ export const parseSchema = (json: Json): DatabaseSchema => {
   }
 }
 
+/** Writes a schema as `get_schema` has it; `parseSchema` reads the same schema from it. */
+export const formatSchema = ({ name, version, tables }: DatabaseSchema): JsonObject => ({
+  name,
+  version,
+  tables: Object.fromEntries(
+    Array.from(tables, ([table, { columns, isRoot, maxRows, indexes }]) => [
+      table,
+      {
+        columns: Object.fromEntries(Array.from(columns, ([column, schema]) => [column, formatColumn(schema)])),
+        ...(isRoot ? { isRoot } : {}),
+        ...(Number.isFinite(maxRows) ? { maxRows } : {}),
+        ...(indexes.length > 0 ? { indexes } : {}),
+      },
+    ]),
+  ),
+})
+
+const formatColumn = ({ type: { key, value, min, max }, mutable, ephemeral }: ColumnSchema): JsonObject => ({
+  type: {
+    key: formatBase(key),
+    ...(value ? { value: formatBase(value) } : {}),
+    min,
+    max: Number.isFinite(max) ? max : 'unlimited',
+  },
+  ...(mutable ? {} : { mutable }),
+  ...(ephemeral ? { ephemeral } : {}),
+})
+
+const formatBase = ({ enum: values, ...base }: BaseType): JsonObject => ({
+  ...base,
+  ...(values ? { enum: ['set', values] } : {}),
+})
+
 /** The declared database as a schema of its own, for a server that has nothing else. */
 export const declaredSchema = (database: Database, version = '0.0.0'): DatabaseSchema => ({
   name: database.name,

@@ -1,5 +1,5 @@
 import type { ColumnSchema, ColumnType } from './database-schema.ts'
-import { ProtocolError } from './errors.ts'
+import { OvsdbError, ProtocolError } from './errors.ts'
 import { excerpt, isArray, isObject, type Json, type JsonObject, member } from './json.ts'
 import { decodeAtom, encodeColumn, encodeDelete, rowReader, type UntypedRow, type ValueInput } from './notation.ts'
 import {
@@ -226,4 +226,26 @@ const selected = (table: string, columns: ReadonlyMap<string, ColumnSchema>, ans
     const id = decodeAtom('uuid', isObject(json) ? member(json, '_uuid') : undefined) as Uuid
     return reader.complete(id, json)
   })
+}
+
+/** Reads the answer to a transaction; throws an OvsdbError if it failed. RFC 7047 § 4.1.3. */
+export const readResults = <Operations extends readonly Operation[]>(
+  operations: Operations,
+  answer: Json,
+): Results<Operations> => {
+  if (!isArray(answer)) throw new ProtocolError(`transact: ${excerpt(answer)} is no list of results`)
+  // A failed operation has an error in its place; a failed commit has one after all results.
+  const index = answer.findIndex(result => isObject(result) && member(result, 'error') !== undefined)
+  const failure = answer[index]
+  if (isObject(failure)) {
+    const operation = operations[index]?.wire
+    const details = member(failure, 'details')
+    throw new OvsdbError(
+      'transact',
+      { error: String(member(failure, 'error')), details: typeof details === 'string' ? details : undefined },
+      operation && { index, operation },
+    )
+  }
+  if (answer.length < operations.length) throw new ProtocolError(`transact: ${answer.length} results only`)
+  return operations.map((operation, at) => operation.result(answer[at] ?? null)) as unknown as Results<Operations>
 }

@@ -2,8 +2,7 @@ import { type DatabaseSchema, parseSchema, schemaProblems } from './database-sch
 import { type CloseReason, OvsdbError, ProtocolError, SchemaMismatch } from './errors.ts'
 import { excerpt, isArray, isObject, type Json, type JsonObject, member } from './json.ts'
 import { JsonRpc, type JsonRpcOptions } from './jsonrpc.ts'
-import type { Condition, Operation, Results } from './operations.ts'
-import { encodeConditions } from './operations.ts'
+import { type Condition, encodeConditions, type Operation, type Results, readResults } from './operations.ts'
 import { Replica, type SelectedRows, type Selection } from './replica.ts'
 import type { Database, Tables } from './schema.ts'
 import { type RowUpdateReader, readRowUpdate, readRowUpdate2 } from './table-updates.ts'
@@ -199,24 +198,3 @@ const selectedColumns = (database: Database, selection: Selection<Tables>): Read
   )
 
 const readLocked = (result: Json): boolean => isObject(result) && member(result, 'locked') === true
-
-const readResults = <Operations extends readonly Operation[]>(
-  operations: Operations,
-  answer: Json,
-): Results<Operations> => {
-  if (!isArray(answer)) throw new ProtocolError(`transact: ${excerpt(answer)} is no list of results`)
-  // A failed operation has an error in its place; a failed commit has one after all results. RFC 7047 § 4.1.3.
-  const index = answer.findIndex(result => isObject(result) && member(result, 'error') !== undefined)
-  const failure = answer[index]
-  if (isObject(failure)) {
-    const operation = operations[index]?.wire
-    const details = member(failure, 'details')
-    throw new OvsdbError(
-      'transact',
-      { error: String(member(failure, 'error')), details: typeof details === 'string' ? details : undefined },
-      operation && { index, operation },
-    )
-  }
-  if (answer.length < operations.length) throw new ProtocolError(`transact: ${answer.length} results only`)
-  return operations.map((operation, at) => operation.result(answer[at] ?? null)) as unknown as Results<Operations>
-}
