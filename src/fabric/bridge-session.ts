@@ -152,6 +152,13 @@ export class BridgeSession {
     this.#readAgain()
   }
 
+  /** The last flow of a table is gone: somebody has emptied it. */
+  emptied(): void {
+    if (this.#state !== 'following') return
+    this.#log.warn('bridge was emptied; reading it again', { bridge: this.target })
+    this.#read()
+  }
+
   closed(): void {
     this.#state = 'closed'
     clearTimeout(this.#retry)

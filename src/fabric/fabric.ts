@@ -422,6 +422,8 @@ export class Fabric {
             userdata: message.userdata ?? new Uint8Array(),
             reply: (outPort, frame) => sendFrame(connection, outPort, frame),
           })
+        } else if (message.type === 'flow_removed') {
+          session?.emptied()
         } else if (message.type === 'error') {
           session?.refused(message)
         }

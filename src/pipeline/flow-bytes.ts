@@ -28,6 +28,7 @@ export function encodeFlow(flow: {
   readonly tableId: number
   readonly priority: number
   readonly cookie: bigint
+  readonly flags: number
   readonly match: Match
   readonly instructions: readonly Instruction[]
 }): Uint8Array {

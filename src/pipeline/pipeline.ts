@@ -19,6 +19,9 @@ export type FieldName = keyof typeof fields
 export const PRIORITY = { miss: 0, default: 100, specific: 200, guard: 300 } as const
 export type Priority = keyof typeof PRIORITY
 
+/** Flow flags (OpenFlow 1.5.1 § 7.3.4.2 `ofp_flow_mod_flags`). */
+const FLAG = { sendFlowRemoved: 1 } as const
+
 /** A table of a pipeline: what its flows may match, write and go to, and what becomes of a packet that none matches. */
 export interface TableDeclaration {
   /** The OpenFlow table number; grows from table to table, with gaps for tables to come. */
@@ -56,7 +59,7 @@ export interface Pipeline<
   /** Table number -> name, for Flow_Table rows and for rendering. */
   readonly tableNames: ReadonlyMap<number, string>
   readonly tables: { readonly [name in keyof Tables]: Table<Tables[name]> }
-  /** The last flow of every table. */
+  /** The last flow of every table. The switch reports when one is removed: somebody has emptied the table. */
   missFlows(owner: string): Flow[]
   /** Starts the action list of a group bucket. */
   bucket(): ActionsBuilder<keyof Tables & string, keyof Registers & string>
@@ -102,7 +105,7 @@ export function pipeline<
     tables: handles as unknown as { readonly [name in keyof Tables]: Table<Tables[name]> },
     missFlows: owner =>
       Object.values(declarations).map(({ id, miss, missReason }) => {
-        const flow = new FlowBuilder<string, string>(layout, id, PRIORITY.miss, {})
+        const flow = new FlowBuilder<string, string>(layout, id, PRIORITY.miss, {}, FLAG.sendFlowRemoved)
         return (miss === 'drop' ? flow : flow.goto(miss)).because(owner, missReason)
       }),
     bucket: () => new ActionsBuilder(layout),
@@ -240,13 +243,21 @@ export class FlowBuilder<Next extends string, Sets extends string> extends Actio
   readonly #tableId: number
   readonly #priority: number
   readonly #match: Readonly<Record<string, MatchValue>>
+  readonly #flags: number
   #goto: number | undefined
 
-  constructor(layout: Layout, tableId: number, priority: number, match: Readonly<Record<string, MatchValue>>) {
+  constructor(
+    layout: Layout,
+    tableId: number,
+    priority: number,
+    match: Readonly<Record<string, MatchValue>>,
+    flags = 0,
+  ) {
     super(layout)
     this.#tableId = tableId
     this.#priority = priority
     this.#match = match
+    this.#flags = flags
   }
 
   /** Sends the packet on to a later table, after the actions. */
@@ -264,6 +275,7 @@ export class FlowBuilder<Next extends string, Sets extends string> extends Actio
       tableId: this.#tableId,
       priority: this.#priority,
       cookie: cookieOf(owner, reason),
+      flags: this.#flags,
       match: matchOf(this.#resolveRegisters()),
       instructions,
     })
