@@ -96,8 +96,13 @@ export class JsonRpc {
     const { promise, resolve, reject } = Promise.withResolvers<T>()
     const settle = (message: JsonObject): void => {
       const error = member(message, 'error') ?? null
-      if (error !== null) reject(new OvsdbError(method, readError(error)))
-      else resolve(parse(member(message, 'result') ?? null))
+      try {
+        if (error !== null) throw new OvsdbError(method, readError(error))
+        resolve(parse(member(message, 'result') ?? null))
+      } catch (failure) {
+        reject(failure)
+        if (failure instanceof ProtocolError) throw failure
+      }
     }
     this.pending.set(id, { method, settle, reject })
     this.send({ method, params, id })

@@ -21,10 +21,10 @@ export class RealServer {
   private readonly ready: Promise<number>
   private readonly exited: Promise<void>
 
-  private constructor(extra: readonly string[], directory: string) {
+  private constructor(extra: readonly string[], schemaFile: string, directory: string) {
     this.directory = directory
     const db = join(directory, 'conf.db')
-    execFileSync('ovsdb-tool', ['create', db, SCHEMA_FILE])
+    execFileSync('ovsdb-tool', ['create', db, schemaFile])
     this.unix = { transport: 'unix', path: join(directory, 'db.sock') }
     this.child = spawn(
       'ovsdb-server',
@@ -32,7 +32,6 @@ export class RealServer {
         db,
         `--remote=punix:${directory}/db.sock`,
         '--remote=ptcp:0:127.0.0.1',
-        '--remote=db:Open_vSwitch,Open_vSwitch,manager_options',
         `--unixctl=${directory}/ctl`,
         '-vconsole:info',
         '-vsyslog:off',
@@ -54,8 +53,12 @@ export class RealServer {
   }
 
   /** Starts one and waits until it serves; `extra` are further arguments. */
-  static async start(extra: readonly string[] = [], directory = temporaryDirectory()): Promise<RealServer> {
-    const server = new RealServer(extra, directory)
+  static async start(
+    extra: readonly string[] = [],
+    schemaFile = SCHEMA_FILE,
+    directory = temporaryDirectory(),
+  ): Promise<RealServer> {
+    const server = new RealServer(extra, schemaFile, directory)
     await server.ready
     return server
   }

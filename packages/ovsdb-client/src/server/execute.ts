@@ -100,10 +100,11 @@ const insert: Runner = (execution, operation) => {
     if (symbol) symbol.inserted = true
   }
   if (requested !== undefined) {
-    const id = isArray(requested) ? requested[1] : undefined
-    if (!isUuid(id)) throw new OperationError('syntax error', `${excerpt(requested)} is no uuid`)
-    if (execution.transaction.existed(table, id)) throw new OperationError('duplicate uuid', `${id} is not unique`)
-    uuid = id
+    if (!isUuid(requested)) throw new OperationError('syntax error', `${excerpt(requested)} is no uuid`)
+    if (execution.transaction.existed(table, requested)) {
+      throw new OperationError('duplicate uuid', `${requested} is not unique`)
+    }
+    uuid = requested
   }
   const data = [...table.blank]
   for (const [field, datum] of parseRow(table, member(operation, 'row'), resolver(execution))) {

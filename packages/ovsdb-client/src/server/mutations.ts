@@ -74,7 +74,7 @@ const insertion = (type: ColumnType, value: Json | undefined, resolve: ResolveNa
 const deletion = (type: ColumnType, value: Json | undefined, resolve: ResolveName): ParsedMutation['apply'] => {
   const { value: _, ...keysOnly } = type
   const wide = { min: 0, max: Number.POSITIVE_INFINITY } as const
-  const byKey = type.value && isArray(value) && value[0] !== 'map'
+  const byKey = type.value && !(isArray(value) && value[0] === 'map')
   const removed = parseDatum(byKey ? { ...keysOnly, ...wide } : { ...type, ...wide }, value, resolve)
   return datum =>
     checkCount(
