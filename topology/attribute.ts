@@ -1,10 +1,8 @@
 import { Address6 } from 'ip-address'
 import { z } from 'zod'
 import { endpointComplaint } from './endpoint.ts'
-import { readCidr, readIpv4 } from './ipv4.ts'
+import { formatIpv4, readCidr, readIpv4 } from './ipv4.ts'
 import { macComplaint, readMac } from './mac.ts'
-import { didYouMean } from './nearest.ts'
-import type { Path, Report } from './problem.ts'
 import type { ResourceKind } from './resource-id.ts'
 
 /** What a reader of the reference is told of an attribute's values. */
@@ -37,7 +35,7 @@ export function optional<S extends z.ZodType>(
 
 /** What values a schema takes, in words. */
 export function typeOf(schema: z.core.$ZodType): string {
-  const type = valueTypes.get(schema)?.type
+  const type = valueTypes.get(schema)?.type ?? valueTypes.get(bare(schema))?.type
   if (type === undefined) throw new TypeError('a schema of no known value type')
   return type
 }
@@ -50,8 +48,12 @@ function wants(phrase: string) {
   }
 }
 
-/** Text whose `complaint` is undefined. */
-export function text(type: string, complaint: (value: string) => string | undefined) {
+/** Text of which `complaint` has nothing to say; `rather` is what its writer may have meant. */
+export function text(
+  type: string,
+  complaint: (value: string) => string | undefined,
+  rather?: (value: string) => string | undefined,
+) {
   const schema = z
     .string({
       error: ({ input }) =>
@@ -61,7 +63,7 @@ export function text(type: string, complaint: (value: string) => string | undefi
     })
     .superRefine((value, context) => {
       const message = complaint(value)
-      if (message !== undefined) context.addIssue({ code: 'custom', message })
+      if (message !== undefined) context.addIssue({ code: 'custom', message, params: { rather: rather?.(value) } })
     })
   return schema.register(valueTypes, { type })
 }
@@ -106,11 +108,18 @@ export const ipv4Address = () =>
   })
 
 export const ipv4Prefix = () =>
-  text('IPv4 prefix', value => {
-    const prefix = readCidr(value)
-    if (!prefix) return Address6.isValid(value) ? IPV6 : 'is not an IPv4 prefix (like 10.0.0.0/24)'
-    return prefix.address === prefix.start ? undefined : `has bits set behind its first ${prefix.length}`
-  })
+  text(
+    'IPv4 prefix',
+    value => {
+      const prefix = readCidr(value)
+      if (!prefix) return Address6.isValid(value) ? IPV6 : 'is not an IPv4 prefix (like 10.0.0.0/24)'
+      return prefix.address === prefix.start ? undefined : `has bits set behind its first ${prefix.length}`
+    },
+    value => {
+      const prefix = readCidr(value)
+      return prefix && `${formatIpv4(prefix.start)}/${prefix.length}`
+    },
+  )
 
 /** A MAC address, in lower case whatever the file has. */
 export const macAddress = () =>
@@ -131,56 +140,9 @@ export const mapping = <Shape extends z.core.$ZodShape>(shape: Shape) =>
     .strictObject(shape, wants('is not a mapping of attributes'))
     .register(valueTypes, { type: `{ ${Object.keys(shape).join(', ')} }` })
 
-/** Attributes as a schema takes them; every refusal is reported at its place, and then there are none. */
-export function attributesOf<A>(resource: ResourceSchema<A>, raw: unknown, path: Path, report: Report): A | undefined {
-  const result = resource.schema.safeParse(raw ?? {})
-  if (result.success) return result.data
-  for (const issue of result.error.issues) {
-    const at = [...path, ...(issue.path as (string | number)[])]
-    if (issue.code === 'unrecognized_keys') {
-      for (const key of issue.keys) reportUnknown(resource, issue.path.length === 0, key, [...at, key], report, issue)
-    } else {
-      const value = issue.path.reduce<unknown>((inner, step) => (inner as Record<PropertyKey, unknown>)?.[step], raw)
-      const word = at.findLast(step => typeof step === 'string')!
-      const given = issue.code === 'invalid_value' && typeof value === 'string' ? value : undefined
-      report(at, `${word}${value === undefined || value === null ? '' : ` ${show(value)}`} ${issue.message}`, {
-        ...(given === undefined
-          ? {}
-          : { hint: didYouMean(given, (issue as z.core.$ZodIssueInvalidValue).values.map(String)) }),
-      })
-    }
-  }
-  return undefined
-}
-
-function reportUnknown(
-  resource: ResourceSchema<unknown>,
-  outermost: boolean,
-  key: string,
-  at: Path,
-  report: Report,
-  issue: z.core.$ZodIssue,
-): void {
-  if (outermost && resource.later.includes(key)) {
-    report(at, `${key} is not served yet`, { part: 'key' })
-    return
-  }
-  const known = knownKeys(resource.schema, issue.path)
-  // Neutron's API spells the segment's attributes `provider:network_type`.
-  const hint = didYouMean(key.replace(/^provider:/, ''), known)
-  report(at, `unknown attribute ${show(key)}`, { part: 'key', hint: () => hint() ?? `known here: ${known.join(', ')}` })
-}
-
-/** The keys that the mapping at a path of the schema knows. */
-function knownKeys(schema: z.core.$ZodType, path: readonly PropertyKey[]): string[] {
-  let inner = schema
-  for (const step of path) {
-    while (inner instanceof z.ZodExactOptional || inner instanceof z.ZodNullable) inner = inner.unwrap()
-    if (inner instanceof z.ZodObject) inner = inner.shape[step as string]
-    else if (inner instanceof z.ZodArray) inner = inner.element
-  }
-  while (inner instanceof z.ZodExactOptional || inner instanceof z.ZodNullable) inner = inner.unwrap()
-  return inner instanceof z.ZodObject ? Object.keys(inner.shape) : []
+/** A schema without what makes it optional or nullable. */
+export function bare(schema: z.core.$ZodType): z.core.$ZodType {
+  return schema instanceof z.ZodExactOptional || schema instanceof z.ZodNullable ? bare(schema.unwrap()) : schema
 }
 
 /** A value as a message shows it: on one line, not too long. */

@@ -1,9 +1,10 @@
-import { attributesOf, nameComplaint, type ResourceSchema, show } from './attribute.ts'
+import { nameComplaint, type ResourceSchema, show } from './attribute.ts'
 import { checkHosts, type HostAttributes, hostSchema } from './host.ts'
 import { didYouMean } from './nearest.ts'
 import { checkNetworks, type NetworkAttributes, networkSchema } from './network.ts'
 import { checkPorts, type PortAttributes, portSchema } from './port.ts'
 import { formatPlace, type Locate, type Path, type Problem, ProblemList, type Report } from './problem.ts'
+import { readAttributes } from './reading.ts'
 import { SourceFile } from './source-file.ts'
 import { checkSubnets, type SubnetAttributes, subnetSchema } from './subnet.ts'
 
@@ -47,6 +48,8 @@ const LATER_SECTIONS = [
 /** A document while it is checked: the resources that are valid in themselves, and the names of all. */
 export interface Draft extends TopologyDocument {
   readonly names: Readonly<Record<Section, ReadonlySet<string>>>
+  /** An attribute that was given but refused: its absence means nothing. */
+  refused(section: Section, name: string, attribute: string): boolean
   /** `FILE:LINE:COLUMN` of a path. */
   at(path: Path): string
 }
@@ -92,6 +95,7 @@ function gather(sources: readonly SourceFile[], problems: ProblemList): Draft | 
     Section,
     Map<string, unknown>
   >
+  const refused = new Set<string>()
   let readable = true
   let empty = true
   for (const source of sources) {
@@ -118,8 +122,9 @@ function gather(sources: readonly SourceFile[], problems: ProblemList): Draft | 
           continue
         }
         homes[section].set(name, source)
-        const parsed = attributesOf(sections[section], attributes, path, report)
-        if (parsed !== undefined) resources[section].set(name, parsed)
+        const reading = readAttributes(sections[section], attributes, path, report)
+        if (reading.attributes !== undefined) resources[section].set(name, reading.attributes)
+        for (const attribute of reading.refused) refused.add([...path, attribute].join('/'))
       }
     }
   }
@@ -144,6 +149,7 @@ function gather(sources: readonly SourceFile[], problems: ProblemList): Draft | 
     },
     files: sources.map(({ file }) => file),
     locate,
+    refused: (section, name, attribute) => refused.has([section, name, attribute].join('/')),
     at: path => formatPlace(locate(path)),
   }
 }

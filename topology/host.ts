@@ -3,7 +3,7 @@ import {
   endpoint,
   ipv4Address,
   mapping,
-  nameComplaint,
+  name,
   oneOf,
   optional,
   type ResourceSchema,
@@ -43,19 +43,15 @@ const bridgeName = () =>
 
 const bridgeMappings = () =>
   z
-    .record(z.string(), bridgeName(), {
+    .record(name('name'), bridgeName(), {
       error: ({ input }) => (input === null ? 'is empty' : 'is not a mapping of physical networks to bridges'),
     })
     .superRefine((mappings, context) => {
       const mapped = new Map<string, string>()
       for (const [physnet, bridge] of Object.entries(mappings)) {
-        const path = [physnet]
-        const complaint = nameComplaint(physnet)
-        if (complaint !== undefined)
-          context.addIssue({ code: 'custom', path, message: `belongs to a key that ${complaint}` })
         const other = mapped.get(bridge)
         if (other !== undefined)
-          context.addIssue({ code: 'custom', path, message: `is already the bridge of ${other}` })
+          context.addIssue({ code: 'custom', path: [physnet], message: `is already the bridge of ${other}` })
         mapped.set(bridge, physnet)
       }
     })
@@ -96,7 +92,7 @@ export function checkHosts(draft: Draft, report: Report): void {
   }
   for (const [name, { tunnel_ip }] of draft.hosts) {
     if (tunnel_ip === undefined) {
-      if (overlay)
+      if (overlay && !draft.refused('hosts', name, 'tunnel_ip'))
         report(
           ['hosts', name, 'tunnel_ip'],
           `host ${name} has no tunnel_ip, and network ${overlay[0]} is ${overlay[1].network_type ?? 'vxlan'}`,

@@ -6,10 +6,10 @@ export function didYouMean(word: string, candidates: Iterable<string>): () => st
   }
 }
 
-/** The candidate with the fewest edits from `word`, the first of equals; none when a third of the word would change. */
+/** The candidate with the fewest edits from `word`, the first of equals; none when more than a third of the word would change. */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined
-  let limit = Math.max(1, Math.floor(word.length / 3))
+  let limit = Math.floor(word.length / 3)
   for (const candidate of candidates) {
     if (Math.abs(candidate.length - word.length) > limit) continue
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase())

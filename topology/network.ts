@@ -127,15 +127,17 @@ export function checkNetworks(draft: Draft, report: Report): void {
     const { physical_network, segmentation_id } = network
     const { physical, ids, allocated } = SEGMENTATION[type]
     const path = (attribute: string) => ['networks', name, attribute]
+    const refused = (attribute: string) => draft.refused('networks', name, attribute)
+    if (refused('network_type')) continue
 
-    if (physical && physical_network === undefined)
-      report(path('physical_network'), `physical_network is missing: network ${name} is ${type}`)
+    if (physical && physical_network === undefined && !refused('physical_network'))
+      report(path('physical_network'), `network ${name} is ${type} and has no physical_network`)
     if (!physical && physical_network !== undefined)
       report(path('physical_network'), `physical_network ${physical_network} has no place in a ${type} network`)
 
     if (segmentation_id === undefined) {
-      if (ids && !allocated)
-        report(path('segmentation_id'), `segmentation_id is missing: network ${name} is ${type} (${ids.join('..')})`)
+      if (ids && !allocated && !refused('segmentation_id'))
+        report(path('segmentation_id'), `network ${name} is ${type} and has no segmentation_id (${ids.join('..')})`)
     } else {
       const complaint = ids ? rangeComplaint(segmentation_id, ...ids) : `has no place in a ${type} network`
       if (complaint !== undefined) report(path('segmentation_id'), `segmentation_id ${segmentation_id} ${complaint}`)

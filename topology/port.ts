@@ -132,13 +132,14 @@ export function checkPorts(draft: Draft, report: Report): void {
       if (other)
         report(at, `mac_address ${port.mac_address} is already that of port ${other.name} (${draft.at(other.path)})`)
     }
-    for (const [index, fixedIp] of (port.fixed_ips ?? []).entries())
+    if (!draft.names.networks.has(port.network)) continue
+    for (const [index, fixedIp] of (port.fixed_ips ?? []).entries()) {
       checkFixedIp(fixedIp, path('fixed_ips', index), port, members.get(port.network) ?? [], draft, report)
-    for (const [index, { ip_address }] of (port.fixed_ips ?? []).entries()) {
-      if (ip_address === undefined) continue
+      if (fixedIp.ip_address === undefined) continue
       const at = path('fixed_ips', index, 'ip_address')
-      const other = addresses.claim(port.network, ipv4(ip_address), name, at)
-      if (other) report(at, `ip_address ${ip_address} is already that of port ${other.name} (${draft.at(other.path)})`)
+      const other = addresses.claim(port.network, ipv4(fixedIp.ip_address), name, at)
+      if (other)
+        report(at, `ip_address ${fixedIp.ip_address} is already that of port ${other.name} (${draft.at(other.path)})`)
     }
   }
 }
@@ -182,8 +183,7 @@ function checkFixedIp(
     return
   }
   // A subnet that was refused may be the one that holds the address.
-  if (ip_address === undefined || !draft.names.networks.has(network) || draft.subnets.size < draft.names.subnets.size)
-    return
+  if (ip_address === undefined || draft.subnets.size < draft.names.subnets.size) return
   const address = ipv4(ip_address)
   const holder = member ?? members.find(({ plan }) => contains(plan.prefix, address))
   const complaint = holder

@@ -64,12 +64,13 @@ export class ProblemList {
 const WIDEST = 160
 
 /** The problem as a person reads it: `FILE:LINE:COLUMN: message`, the line, a caret under the column, the hint. */
-export function formatProblem(problem: Problem): string {
-  const { file, line, column, message, hint } = problem
-  const from = problem.source.length > WIDEST ? Math.max(0, column - 1 - WIDEST / 2) : 0
-  const shown = problem.source.slice(from, from + WIDEST).replace(/[^\t\P{Cc}]/gu, '\ufffd')
-  const indent = shown.slice(0, column - 1 - from).replace(/[^\t]/g, ' ')
-  const lines = [`${file}:${line}:${column}: ${message}`, shown, `${indent}^`]
+export function formatProblem({ file, line, column, source, message, hint }: Problem): string {
+  const from = source.length > WIDEST ? Math.max(0, column - 1 - WIDEST / 2) : 0
+  const shown = source.slice(from, from + WIDEST).replace(/[^\t\P{Cc}]/gu, '\ufffd')
+  const head = from > 0 ? '…' : ''
+  const tail = from + WIDEST < source.length ? '…' : ''
+  const indent = (head + shown.slice(0, column - 1 - from)).replace(/[^\t]/g, ' ')
+  const lines = [`${file}:${line}:${column}: ${message}`, `${head}${shown}${tail}`, `${indent}^`]
   return (hint === undefined ? lines : [...lines, hint]).join('\n')
 }
 

@@ -1,4 +1,15 @@
-import { type Document, isAlias, isMap, isScalar, isSeq, type Node, type Pair, parseDocument } from 'yaml'
+import {
+  type Document,
+  type ErrorCode,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  type Node,
+  type Pair,
+  parseDocument,
+  type YAMLError,
+} from 'yaml'
 import type { Path, Place } from './problem.ts'
 
 /** Something wrong with the YAML itself, at an offset of the text. */
@@ -25,17 +36,14 @@ export class SourceFile {
 
   constructor(file: string, text: string) {
     this.file = file
-    this.text = text
+    // A byte order mark is no column.
+    this.text = text.replace(/^\ufeff/, '')
   }
 
   /** The value of the text as plain data (keys in the order of the text, the first of equal keys), and what is wrong with the YAML. */
   read(): { value: unknown; problems: YamlProblem[] } {
     const { root } = this.#compose()
-    const problems: YamlProblem[] = [...root.errors, ...root.warnings].map(({ pos, message }) => ({
-      offset: pos[0],
-      message: message.charAt(0).toLowerCase() + message.slice(1),
-      fatal: true,
-    }))
+    const problems = [...root.errors, ...root.warnings].map(yamlProblem)
     const value = problems.length > 0 ? undefined : new Reader(this, problems).value(root.contents)
     return { value, problems }
   }
@@ -120,7 +128,7 @@ class Reader {
 
   value(node: unknown): unknown {
     if (isAlias(node)) {
-      if (!this.#anchors.has(node.source)) this.#problem(node, `the alias *${node.source} stands inside its own anchor`)
+      if (!this.#anchors.has(node.source)) this.#problem(node, `the alias *${node.source} has no anchor before it`)
       return this.#anchors.get(node.source)
     }
     const value = isMap(node) ? this.#map(node.items) : isSeq(node) ? this.#list(node.items) : scalar(node)
@@ -140,7 +148,7 @@ class Reader {
       const key = keyText(pair.key)
       const value = this.value(pair.value)
       if (key === undefined) {
-        this.#problem(pair.key, 'a key must be a word')
+        this.#problem(offsetOf(pair.key) === undefined ? pair.value : pair.key, 'a key must be a word')
         continue
       }
       const first = seen.get(key)
@@ -166,8 +174,19 @@ function scalar(node: unknown): unknown {
 
 /** A key as it is written: `0x10` and `1e3` are names here, not numbers. */
 function keyText(key: unknown): string | undefined {
-  if (!isScalar(key) || key.value === null) return undefined
-  return typeof key.value === 'string' ? key.value : (key.source ?? String(key.value))
+  if (!isScalar(key)) return undefined
+  return typeof key.value === 'string' ? key.value : key.source || undefined
+}
+
+/** The messages of the parser that speak of its own programming interface. */
+const REWORDED: Partial<Record<ErrorCode, string>> = {
+  MULTIPLE_DOCS: 'a second document begins here; a file has one',
+  RESOURCE_EXHAUSTION: 'nested too deeply',
+}
+
+function yamlProblem({ code, message, pos }: YAMLError): YamlProblem {
+  const sentence = message.charAt(0).toLowerCase() + message.slice(1)
+  return { offset: pos[0], message: REWORDED[code] ?? sentence, fatal: true }
 }
 
 /** Where a node begins; undefined when it takes no room in the text. */

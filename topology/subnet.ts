@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import { z } from 'zod'
 import {
   flag,
   ipv4Address,
@@ -9,7 +9,7 @@ import {
   optional,
   type ResourceSchema,
   required,
-  wholeNumber,
+  valueTypes,
 } from './attribute.ts'
 import type { Draft } from './document.ts'
 import { contains, formatIpv4, hostRange, ipv4, overlap, type Prefix, type Range, readCidr } from './ipv4.ts'
@@ -44,9 +44,16 @@ export interface HostRoute {
   readonly nexthop: string
 }
 
+const ipVersion = () =>
+  z
+    .literal(4, {
+      error: ({ input }) => (input === 6 ? 'is not served yet' : input === null ? 'is empty' : 'is not 4'),
+    })
+    .register(valueTypes, { type: '4' })
+
 const schema = mapping({
   network: required(name('name'), 'the network it belongs to'),
-  ip_version: optional(wholeNumber(4, 4), 'as in Neutron', '4'),
+  ip_version: optional(ipVersion(), 'as in Neutron', '4'),
   cidr: required(ipv4Prefix(), 'all its addresses'),
   gateway_ip: optional(
     ipv4Address().nullable(),
@@ -125,7 +132,12 @@ function without({ start, end }: Range, address: number | undefined): Range[] {
 /** What must hold within a subnet and between the subnets of a network. */
 export function checkSubnets(draft: Draft, report: Report): void {
   const siblings = new Map<string, Sibling[]>()
-  for (const [name, subnet] of draft.subnets) {
+  for (const [name, given] of draft.subnets) {
+    const subnet = {
+      ...given,
+      ...(draft.refused('subnets', name, 'gateway_ip') ? { gateway_ip: null } : {}),
+      ...(draft.refused('subnets', name, 'enable_dhcp') ? { enable_dhcp: false } : {}),
+    }
     if (!draft.names.networks.has(subnet.network))
       report(['subnets', name, 'network'], `network ${subnet.network} is not in this topology`, {
         hint: didYouMean(subnet.network, draft.names.networks),
