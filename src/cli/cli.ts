@@ -68,7 +68,11 @@ export async function runCli(argv: readonly string[]): Promise<number> {
         print(await describe(args))
       },
     )
-    .command((await import('./lab.ts')).labCommand)
+    .command(
+      (await import('./lab.ts')).labCommand(ended => {
+        code = ended
+      }),
+    )
     .command('help [command]', 'show help', builder => builder.positional('command', { type: 'string' }), async args => {
       process.stdout.write(await helpOf(args.command))
     })

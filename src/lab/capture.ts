@@ -1,0 +1,101 @@
+import type { ChildProcess } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { type Cage, OUTSIDE_ALL_MEMBERS } from './cage.ts'
+import { LabError } from './error.ts'
+import { checkPrograms } from './requirements.ts'
+
+export interface CaptureOptions {
+  readonly interface: string
+  /** As pcap-filter(7) has it; default everything. */
+  readonly filter?: string | undefined
+  /** Ends by itself after so many packets. */
+  readonly countLimit?: number | undefined
+}
+
+/** A running tcpdump. */
+export class Capture {
+  readonly #cage: Cage
+  readonly #child: ChildProcess
+  readonly #lines: string[] = []
+  readonly #ended: Promise<void>
+  /** Inside the cage. */
+  #pid = 0
+  #onCount: ((captured: number, received: number) => void) | undefined
+
+  private constructor(cage: Cage, child: ChildProcess) {
+    this.#cage = cage
+    this.#child = child
+    this.#ended = new Promise(resolve => child.once('close', () => resolve()))
+  }
+
+  /** Resolves when the capture sees what comes. */
+  static async start(cage: Cage, member: number, options: CaptureOptions): Promise<Capture> {
+    checkPrograms(['tcpdump'])
+    const { interface: device, filter, countLimit } = options
+    const argv = ['tcpdump', '-i', device, '-n', '-e', '-t', '-l', '--immediate-mode']
+    if (countLimit !== undefined) argv.push('-c', String(countLimit))
+    if (filter !== undefined) argv.push(filter)
+    const child = cage.spawn(member, ['sh', '-c', 'echo $$; exec "$@"', 'sh', ...argv], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    const capture = new Capture(cage, child)
+    await capture.#listening()
+    return capture
+  }
+
+  /** What was captured so far, a packet a line as tcpdump(8) prints it with its link-layer header and without its time. */
+  get lines(): readonly string[] {
+    return this.#lines
+  }
+
+  /** Resolves when `countLimit` packets were captured. */
+  async full(): Promise<readonly string[]> {
+    await this.#ended
+    return this.#lines
+  }
+
+  /** Ends the capture, after it has printed every packet that came until now. */
+  async stop(): Promise<readonly string[]> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      await this.#caughtUp()
+      await this.#signal('INT')
+    }
+    return this.full()
+  }
+
+  #listening(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      createInterface(this.#child.stdout!).on('line', line => {
+        if (this.#pid === 0) this.#pid = Number(line)
+        else if (line !== '') this.#lines.push(line)
+      })
+      let last = ''
+      createInterface(this.#child.stderr!).on('line', line => {
+        last = line
+        if (/listening on /.test(line)) resolve()
+        const counts = /(\d+) packets? captured, (\d+) packets? received by filter/.exec(line)
+        if (counts) this.#onCount?.(Number(counts[1]), Number(counts[2]))
+      })
+      this.#ended.then(() => {
+        this.#onCount?.(0, 0)
+        reject(new LabError(`tcpdump: ${last}`))
+      })
+    })
+  }
+
+  /** The kernel has counted what waits for tcpdump to read it; SIGUSR1 makes it say both numbers. */
+  async #caughtUp(): Promise<void> {
+    for (;;) {
+      const counts = new Promise<[number, number]>(resolve => {
+        this.#onCount = (...pair) => resolve(pair)
+      })
+      await this.#signal('USR1')
+      const [captured, received] = await counts
+      if (captured >= received) return
+    }
+  }
+
+  async #signal(name: string): Promise<void> {
+    await this.#cage.run(OUTSIDE_ALL_MEMBERS, ['kill', `-${name}`, String(this.#pid)])
+  }
+}
