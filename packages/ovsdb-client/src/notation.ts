@@ -230,13 +230,19 @@ export const rowReader = (table: string, columns: ReadonlyMap<string, ColumnSche
 
 /** Reads one column's value; an error names the column. */
 export const decodeColumn = (table: string, column: string, type: ColumnType, json: Json | undefined): Value =>
-  named(ProtocolError, table, column, () => decodeValue(type, json))
+  namingColumn(ProtocolError, table, column, () => decodeValue(type, json))
 
 /** Writes one column's value; an error names the column. */
 export const encodeColumn = (table: string, column: string, type: ColumnType, input: ValueInput): Json =>
-  named(TypeError, table, column, () => encodeValue(type, input))
+  namingColumn(TypeError, table, column, () => encodeValue(type, input))
 
-const named = <T>(kind: new (message: string) => Error, table: string, column: string, run: () => T): T => {
+/** Runs; an error of the kind gets the column put in front of its message. */
+export const namingColumn = <T>(
+  kind: new (message: string) => Error,
+  table: string,
+  column: string,
+  run: () => T,
+): T => {
   try {
     return run()
   } catch (error) {

@@ -3,7 +3,7 @@ import { type CloseReason, OvsdbError, ProtocolError, SchemaMismatch } from './e
 import { excerpt, isArray, isObject, type Json, type JsonObject, member } from './json.ts'
 import { JsonRpc, type JsonRpcOptions } from './jsonrpc.ts'
 import { type Condition, encodeConditions, type Operation, type Results, readResults } from './operations.ts'
-import { Replica, type SelectedRows, type Selection } from './replica.ts'
+import { Replica, type RowTypes, type SelectedRows, type Selection } from './replica.ts'
 import type { Database, Tables } from './schema.ts'
 import { type RowUpdateReader, readRowUpdate, readRowUpdate2 } from './table-updates.ts'
 import type { Stream } from './transport.ts'
@@ -115,7 +115,7 @@ export class OvsdbSession {
   }
 
   /** Ends the copying of a replica; it keeps the rows it has. RFC 7047 § 4.1.7. */
-  async cancelMonitor(replica: Replica<never>): Promise<void> {
+  async cancelMonitor<Rows extends RowTypes>(replica: Replica<Rows>): Promise<void> {
     for (const [id, monitored] of this.monitors) {
       if (monitored !== (replica as unknown)) continue
       await this.rpc.call('monitor_cancel', [id], () => this.monitors.delete(id))

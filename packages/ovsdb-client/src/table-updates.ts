@@ -1,7 +1,7 @@
 import type { ColumnType } from './database-schema.ts'
 import { ProtocolError } from './errors.ts'
 import { excerpt, isObject, type Json, member } from './json.ts'
-import { applyDifference, decodeColumn, type RowReader, type UntypedRow, type Value } from './notation.ts'
+import { applyDifference, decodeValue, namingColumn, type RowReader, type UntypedRow, type Value } from './notation.ts'
 import { isUuid, type Uuid } from './schema.ts'
 
 /** A row that came (no before), changed, or went (no after). */
@@ -66,7 +66,7 @@ export const readRowUpdate: RowUpdateReader = (table, where, uuid, update) => {
   return {
     before,
     after: changed(table, where, before, Object.keys(oldRow), (type, column) =>
-      decodeColumn(where, column, type, member(newRow, column)),
+      decodeValue(type, member(newRow, column)),
     ),
   }
 }
@@ -101,7 +101,7 @@ const changed = (
   for (const column of columns) {
     const schema = table.reader.columns.get(column)
     if (!schema) throw new ProtocolError(`${where}: an update of column ${excerpt(column)}, which is not monitored`)
-    after[column] = read(schema.type, column)
+    after[column] = namingColumn(ProtocolError, where, column, () => read(schema.type, column))
   }
   return after
 }

@@ -5,7 +5,9 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Address } from '../src/index.ts'
 
-const run = promisify(execFile)
+/** Runs a program; returns what it prints. */
+export const run = async (program: string, ...args: readonly string[]): Promise<string> =>
+  (await promisify(execFile)(program, args, { maxBuffer: 64 * 1024 * 1024 })).stdout
 
 /** Where Debian's openvswitch-switch puts the schema. */
 export const SCHEMA_FILE = '/usr/share/openvswitch/vswitch.ovsschema'
@@ -66,16 +68,6 @@ export class RealServer {
   /** Where it listens on TCP. */
   async tcp(): Promise<Address> {
     return { transport: 'tcp', host: '127.0.0.1', port: await this.ready }
-  }
-
-  /** Runs an Open vSwitch tool; returns what it prints. */
-  async tool(program: string, ...args: readonly string[]): Promise<string> {
-    return (await run(program, args, { maxBuffer: 64 * 1024 * 1024 })).stdout
-  }
-
-  /** Runs ovs-vsctl on this server. */
-  vsctl(...args: readonly string[]): Promise<string> {
-    return this.tool('ovs-vsctl', `--db=unix:${this.directory}/db.sock`, '--no-wait', ...args)
   }
 
   /** Ends it and removes its directory. */

@@ -1,0 +1,179 @@
+import { duplexPair } from 'node:stream'
+import { describe, expect, test } from 'vitest'
+import { formatSchema } from '../src/database-schema.ts'
+import { asUuid, declaredSchema, type Json, type MonitorMethod, OvsdbSession, vswitch } from '../src/index.ts'
+import { JsonRpc } from '../src/jsonrpc.ts'
+import { Replica } from '../src/replica.ts'
+import { readRowUpdate, readRowUpdate2 } from '../src/table-updates.ts'
+
+const A = asUuid('aaaaaaaa-0000-4000-8000-000000000000')
+const B = asUuid('bbbbbbbb-0000-4000-8000-000000000000')
+
+const columns = ['name', 'tag', 'trunks', 'external_ids']
+const newReplica = () => new Replica(vswitch, new Map([['Port', columns]]))
+const row = (name: string, tag: Json = ['set', []]): Json => ({
+  name,
+  tag,
+  trunks: ['set', []],
+  external_ids: ['map', []],
+})
+
+test('RFC updates: new, changed, gone', () => {
+  const replica = newReplica()
+  const batches: unknown[] = []
+  replica.onChange = changes => batches.push(changes)
+  replica.apply({ Port: { [A]: { new: row('a') } } }, readRowUpdate)
+  const before = replica.tables['Port']?.get(A)
+  replica.apply(
+    { Port: { [A]: { old: { tag: ['set', []] }, new: row('a', 7) }, [B]: { new: row('b') } } },
+    readRowUpdate,
+  )
+  const after = replica.tables['Port']?.get(A)
+  replica.apply({ Port: { [A]: { old: row('a', 7) } } }, readRowUpdate)
+  expect([before, after]).toMatchObject([{ tag: undefined }, { _uuid: A, name: 'a', tag: 7 }])
+  expect(batches).toEqual([
+    [{ table: 'Port', uuid: A, after: before }],
+    [
+      { table: 'Port', uuid: A, before, after },
+      { table: 'Port', uuid: B, after: replica.tables['Port']?.get(B) },
+    ],
+    [{ table: 'Port', uuid: A, before: after }],
+  ])
+  expect([...(replica.tables['Port']?.keys() ?? [])]).toEqual([B])
+})
+
+test('what did not change is the same object', () => {
+  const replica = newReplica()
+  replica.apply({ Port: { [A]: { new: row('a') } } }, readRowUpdate)
+  const read = () =>
+    replica.tables['Port']?.get(A) as unknown as { readonly trunks: unknown; readonly external_ids: unknown }
+  const before = read()
+  replica.apply(
+    { Port: { [A]: { old: { trunks: ['set', []] }, new: { ...(row('a') as object), trunks: ['set', [1]] } } } },
+    readRowUpdate,
+  )
+  expect(read().external_ids).toBe(before.external_ids)
+  expect(read().trunks).toEqual(new Set([1]))
+  expect(before.trunks).toEqual(new Set())
+})
+
+test('an index follows rows in and out', () => {
+  const replica = newReplica()
+  const byTag = replica.index('Port', 'tag' as never)
+  const byTrunk = replica.index('Port', 'trunks' as never)
+  const byOwner = replica.index('Port', 'external_ids' as never, 'owner')
+  const found = () => [byTag.get(7), byTrunk.get(2), byOwner.get('us')].map(rows => rows.map(({ _uuid }) => _uuid))
+  expect(found()).toEqual([[], [], []])
+  replica.apply(
+    {
+      Port: {
+        [A]: { insert: { name: 'a', tag: 7, trunks: ['set', [1, 2]] } },
+        [B]: { insert: { tag: 7, external_ids: ['map', [['owner', 'us']]] } },
+      },
+    },
+    readRowUpdate2,
+  )
+  expect(found()).toEqual([[A, B], [A], [B]])
+  replica.apply(
+    {
+      Port: {
+        [A]: { modify: { trunks: 2 } },
+        [B]: { modify: { external_ids: ['map', [['owner', 'them']]], trunks: 2 } },
+      },
+    },
+    readRowUpdate2,
+  )
+  expect(found()).toEqual([[A, B], [B], []])
+  replica.apply({ Port: { [B]: { delete: null } } }, readRowUpdate2)
+  expect(found()).toEqual([[A], [], []])
+  // One made later finds the rows that are there already.
+  expect(replica.index('Port', 'name' as never).get('a')).toHaveLength(1)
+  expect(() => replica.index('Port', 'status' as never)).toThrow('Port.status is not monitored')
+})
+
+const known: Json = { Port: { [A]: { initial: { name: 'a' } } } }
+const broken: readonly (readonly [string, MonitorMethod, Json, string])[] = [
+  ['no object', 'monitor', [], 'no update of tables'],
+  ['a table not monitored', 'monitor', { Bridge: {} }, 'which is not monitored'],
+  ['a table named like an inherited property', 'monitor', { constructor: {} }, 'which is not monitored'],
+  ['a table that is none', 'monitor', { Port: [] }, 'no update of a table'],
+  ['a row without an id', 'monitor', { Port: { x: { new: {} } } }, '"x" is no UUID'],
+  [
+    'a value of another type',
+    'monitor',
+    { Port: { [B]: { new: row('b', 'seven') } } },
+    'Port.tag: "seven" is no integer',
+  ],
+  ['a column missing', 'monitor', { Port: { [B]: { new: { name: 'b' } } } }, 'Port.tag is missing'],
+  ['a row inserted twice', 'monitor', { Port: { [A]: { new: row('a') } } }, 'inserted twice'],
+  ['an unknown row gone', 'monitor', { Port: { [B]: { old: {} } } }, 'unknown row'],
+  ['nothing at all', 'monitor', { Port: { [B]: {} } }, 'unknown row'],
+  [
+    'an update2 of another type',
+    'monitor_cond',
+    { Port: { [A]: { modify: { trunks: ['set', ['x']] } } } },
+    'Port.trunks',
+  ],
+  [
+    'an update2 of a column not monitored',
+    'monitor_cond',
+    { Port: { [A]: { modify: { status: ['map', []] } } } },
+    'column "status"',
+  ],
+  ['an update2 of an unknown kind', 'monitor_cond', { Port: { [A]: { replace: {} } } }, 'is no update'],
+  ['an update2 that is none', 'monitor_cond', { Port: { [A]: 7 } }, 'is no update'],
+  ['an update3 with a row that is none', 'monitor_cond_since', { Port: { [B]: { insert: [1] } } }, 'is no row'],
+  [
+    'an update3 with a wrong map',
+    'monitor_cond_since',
+    { Port: { [A]: { modify: { external_ids: ['map', ['x']] } } } },
+    'Port.external_ids',
+  ],
+]
+
+test('of a message with something wrong in it nothing is applied', () => {
+  const replica = newReplica()
+  replica.onChange = () => expect.unreachable()
+  const good = { [A]: { insert: { name: 'a' } } }
+  expect(() => replica.apply({ Port: { ...good, [B]: { insert: { name: 7 } } } }, readRowUpdate2)).toThrow('Port.name')
+  expect(replica.tables['Port']).toEqual(new Map())
+})
+
+describe('a wrong update ends the session with a reason', () => {
+  test.each(broken)('%s (%s)', async (_, method, update, why) => {
+    const [near, far] = duplexPair()
+    const session = new OvsdbSession({ socket: near, peer: 'test', peerCommonName: undefined }, { inactivityProbe: 0 })
+    const server: JsonRpc = new JsonRpc(
+      far,
+      {
+        request: request => {
+          if (request.method === 'get_schema') return request.reply(formatSchema(declaredSchema(vswitch)))
+          const rfc: Json = { Port: { [A]: { new: row('a') } } }
+          request.reply(method === 'monitor' ? rfc : method === 'monitor_cond' ? known : [false, A, known])
+          const notification = { monitor: 'update', monitor_cond: 'update2', monitor_cond_since: 'update3' }[method]
+          const id = request.params[1] as Json
+          server.notify(notification, method === 'monitor_cond_since' ? [id, A, update] : [id, update])
+        },
+      },
+      { inactivityProbe: 0 },
+    )
+    const replica = await session.monitor(vswitch, { Port: ['name', 'tag', 'trunks', 'external_ids'] }, { method })
+    expect(await session.closed).toMatchObject({ kind: 'protocol error', message: expect.stringContaining(why) })
+    expect([...replica.tables.Port.values()].map(({ name }) => name)).toEqual(['a'])
+    server.close()
+  })
+})
+
+test('a callback that throws surfaces, and does not end the session', async () => {
+  const replica = newReplica()
+  const { promise, resolve } = Promise.withResolvers<unknown>()
+  const listeners = process.listeners('uncaughtException')
+  process.removeAllListeners('uncaughtException')
+  process.once('uncaughtException', resolve)
+  replica.onChange = () => {
+    throw new Error('mine')
+  }
+  replica.apply({ Port: { [A]: { insert: {} } } }, readRowUpdate2)
+  expect(await promise).toEqual(new Error('mine'))
+  for (const listener of listeners) process.on('uncaughtException', listener)
+})
