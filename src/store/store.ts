@@ -1,0 +1,115 @@
+import type { StatementSync } from 'node:sqlite'
+import type { Allocation } from '../../topology/allocation.ts'
+import { transaction } from './schema.ts'
+import { openInMemory, openStateFile, type StateFile } from './state-file.ts'
+
+export { StoreError } from './store-error.ts'
+
+/** An address that a guest was given by DHCP. Times are ms since 1970. */
+export interface Lease {
+  /** The port's id; a port has one lease. */
+  readonly port: string
+  readonly mac_address: string
+  readonly ip_address: string
+  /** The host where the guest asked. */
+  readonly host: string
+  /** What the guest calls itself. */
+  readonly hostname?: string
+  readonly since: number
+  readonly expires: number
+}
+
+/** The durable state of a controller: what returned without an error is on disk. */
+export interface Store extends Disposable {
+  /** Every allocation that holds, by kind, scope and value. */
+  allocations(): Allocation[]
+  /** Lets go of `released` and takes down `added`, all or nothing. */
+  record(difference: { readonly added: readonly Allocation[]; readonly released: readonly Allocation[] }): void
+  /** Every lease, by port. */
+  leases(): Lease[]
+  /** Takes down leases, in place of those their ports had, and removes those of the ports `removed`; all or nothing. */
+  saveLeases(leases: readonly Lease[], removed: readonly string[]): void
+  /** Lets go of the folder. A second call does nothing. */
+  close(): void
+}
+
+/**
+ * Opens a state folder for this process alone, made when there is none; `:memory:` keeps nothing.
+ *
+ * @throws {StoreError} when the folder is in use, or what it holds cannot be used; nothing is changed then.
+ */
+export function openStore(folder: string): Store {
+  return new SqliteStore(folder === ':memory:' ? openInMemory() : openStateFile(folder))
+}
+
+class SqliteStore implements Store {
+  readonly #file: StateFile
+  readonly #statements: Readonly<Record<keyof typeof SQL, StatementSync>>
+  #open = true
+
+  constructor(file: StateFile) {
+    this.#file = file
+    const prepared = Object.entries(SQL).map(([name, sql]) => [name, file.database.prepare(sql)])
+    this.#statements = Object.fromEntries(prepared)
+  }
+
+  allocations(): Allocation[] {
+    return this.#statements.allocations.all().map(row => ({ ...row }) as unknown as Allocation)
+  }
+
+  record({
+    added,
+    released,
+  }: {
+    readonly added: readonly Allocation[]
+    readonly released: readonly Allocation[]
+  }): void {
+    if (added.length === 0 && released.length === 0) return
+    const { release, allocate } = this.#statements
+    transaction(this.#file.database, () => {
+      for (const { kind, scope, value, owner } of released) release.run(kind, scope, stored(value), owner)
+      for (const { kind, scope, value, owner } of added) allocate.run(kind, scope, stored(value), owner)
+    })
+  }
+
+  leases(): Lease[] {
+    return this.#statements.leases.all().map(({ hostname, ...row }) => {
+      return { ...row, ...(hostname === null ? {} : { hostname }) } as unknown as Lease
+    })
+  }
+
+  saveLeases(leases: readonly Lease[], removed: readonly string[]): void {
+    if (leases.length === 0 && removed.length === 0) return
+    const { removeLease, saveLease } = this.#statements
+    transaction(this.#file.database, () => {
+      for (const port of removed) removeLease.run(port)
+      for (const { port, mac_address, ip_address, host, hostname, since, expires } of leases)
+        saveLease.run(port, mac_address, ip_address, host, hostname ?? null, since, expires)
+    })
+  }
+
+  close(): void {
+    if (!this.#open) return
+    this.#open = false
+    this.#file.database.close()
+    this.#file.lock?.[Symbol.dispose]()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+}
+
+const SQL = {
+  allocations: 'SELECT kind, scope, owner, value FROM allocations ORDER BY kind, scope, value',
+  release: 'DELETE FROM allocations WHERE kind = ? AND scope = ? AND value = ? AND owner = ?',
+  allocate: 'INSERT INTO allocations (kind, scope, value, owner) VALUES (?, ?, ?, ?)',
+  leases: 'SELECT port, mac_address, ip_address, host, hostname, since, expires FROM leases ORDER BY port',
+  removeLease: 'DELETE FROM leases WHERE port = ?',
+  saveLease: 'INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?, ?, ?)',
+}
+
+/** node:sqlite would store a number as REAL; people who look with `sqlite3` expect 5001, not 5001.0. */
+function stored(value: string | number): string | bigint {
+  return typeof value === 'number' ? BigInt(value) : value
+}
