@@ -1,0 +1,55 @@
+/** OpenFlow 1.3 to 1.5 with the Nicira and ONF extensions: messages <-> bytes <-> ovs-ofctl text; connections. */
+
+export type { Assignment, Subfield } from './action.ts'
+export { type Action, type DecodedAction, formatAction } from './actions.ts'
+// The codec.
+export { type Backend, defaultBackend } from './codec/codec.ts'
+export { DecodeError, EncodeError, Reader } from './codec/reader.ts'
+export { Writer } from './codec/writer.ts'
+export {
+  BUNDLE_FLAG,
+  FLOW_FLAG,
+  GROUP,
+  METER,
+  METER_FLAG,
+  NO_BUFFER,
+  NO_TRUNCATION,
+  PORT,
+  TABLE,
+  VLAN_PRESENT,
+} from './constants.ts'
+export { type Field, type FieldName, type FieldValue, fieldList, fields } from './fields.ts'
+export { type DecodedInstruction, formatActions, type Instruction } from './instructions.ts'
+export { type Match, type MatchObject, matchOf } from './match.ts'
+export {
+  type DecodedMessage,
+  type DecodedMessageOf,
+  decodeMessage,
+  encodeMessage,
+  type FlowMod,
+  formatMessage,
+  type GroupMod,
+  type Message,
+  type MessageOf,
+  type MessageType,
+  type MeterMod,
+  VERSIONS,
+  type Version,
+} from './messages.ts'
+export { CT } from './nicira/actions.ts'
+export { NAT } from './nicira/nat.ts'
+export type { MatchTerm } from './oxm.ts'
+export {
+  decodeActions,
+  decodeInstructions,
+  decodeMatch,
+  encodeActions,
+  encodeInstructions,
+  encodeMatch,
+} from './parts.ts'
+export type { FlowEntry } from './protocol/multipart/flow.ts'
+export type { GroupDesc } from './protocol/multipart/group-desc.ts'
+export type { Port } from './protocol/port.ts'
+export { type FlowText, formatFlow } from './text/flow.ts'
+export { formatMatch } from './text/match.ts'
+export type { TextNames } from './text/names.ts'

@@ -1,0 +1,11 @@
+import type { Header } from './codec/node.ts'
+
+/** Type and length before a property; the padding to 8 bytes is not in the length (OpenFlow 1.5.1 § 7.2.1, "property"). */
+export const propertyHeader: Header = {
+  parts: [
+    { is: 'tag', bytes: 2 },
+    { is: 'length', bytes: 2 },
+  ],
+  align: 8,
+  padded: false,
+}

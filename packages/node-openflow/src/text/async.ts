@@ -1,0 +1,1 @@
+export const asyncText = (..._: unknown[]): string => ''

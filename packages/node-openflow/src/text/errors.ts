@@ -1,0 +1,1 @@
+export const errorText = (..._: unknown[]): string => ''

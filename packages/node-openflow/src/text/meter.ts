@@ -1,0 +1,30 @@
+import { METER, METER_FLAG } from '../constants.ts'
+
+interface BandFields {
+  readonly type: string
+  readonly rate?: number
+  readonly burstSize?: number
+  readonly precLevel?: number
+}
+interface MeterFields {
+  readonly meterId: number
+  readonly flags: number
+  readonly bands: readonly BandFields[]
+}
+const RESERVED: Readonly<Record<number, string>> = {
+  [METER.SLOWPATH]: 'slowpath',
+  [METER.CONTROLLER]: 'controller',
+  [METER.ALL]: 'all',
+}
+export const meterIdText = (id: number): string => `meter=${id <= METER.MAX ? id : (RESERVED[id] ?? 'unknown')}`
+
+const FLAGS = ['kbps', 'pktps', 'burst', 'stats']
+export const meterText = (m: MeterFields): string => {
+  const flags = FLAGS.map((name, bit) => ((m.flags >>> bit) & 1 ? `${name} ` : '')).join('')
+  const others = m.flags & ~0xf
+  const bands = m.bands.map(band => {
+    const burst = m.flags & METER_FLAG.BURST ? ` burst_size=${band.burstSize ?? 0}` : ''
+    return `\ntype=${band.type} rate=${band.rate ?? 0}${burst}${band.precLevel === undefined ? '' : ` prec_level=${band.precLevel}`}`
+  })
+  return `${meterIdText(m.meterId)} ${flags}${others === 0 ? '' : `flags:0x${others.toString(16)} `}bands=${bands.join('')}\n`
+}
