@@ -15,6 +15,9 @@ export interface UntypedRow {
   readonly [column: string]: Value
 }
 
+// One object each for all rows: most sets and maps are empty.
+const EMPTY_SET: ReadonlySet<Atom> = new Set()
+const EMPTY_MAP: ReadonlyMap<Atom, Atom> = new Map()
 const ZERO_UUID = '00000000-0000-0000-0000-000000000000'
 
 const wrong = (type: AtomicType, json: Json | undefined): ProtocolError =>
@@ -56,6 +59,7 @@ const setElements = (json: Json | undefined): readonly (Json | undefined)[] => {
 const decodeSet = (type: AtomicType, json: Json | undefined): ReadonlySet<Atom> => {
   const decode = decoders[type]
   const elements = setElements(json)
+  if (elements.length === 0) return EMPTY_SET
   const values = new Set<Atom>()
   for (const element of elements) values.add(decode(element))
   return values
@@ -65,6 +69,7 @@ const decodeMap = (keyType: AtomicType, valueType: AtomicType, json: Json | unde
   if (!isArray(json) || json.length !== 2 || json[0] !== 'map' || !isArray(json[1])) {
     throw new ProtocolError(`${excerpt(json)} is no map`)
   }
+  if (json[1].length === 0) return EMPTY_MAP
   const decodeKey = decoders[keyType]
   const decodeValue = decoders[valueType]
   const entries = new Map<Atom, Atom>()
@@ -85,8 +90,6 @@ export const decodeValue = ({ key, value, min, max }: ColumnType, json: Json | u
   return decoders[key.type](elements[0])
 }
 
-const EMPTY_SET: ReadonlySet<Atom> = new Set()
-const EMPTY_MAP: ReadonlyMap<Atom, Atom> = new Map()
 const DEFAULT_ATOM: { readonly [T in AtomicType]: Atom } = {
   string: '',
   integer: 0,

@@ -20,8 +20,9 @@ export class RealServer {
   readonly directory: string
   readonly unix: Address
   private readonly child: ChildProcess
-  private readonly ready: Promise<number>
+  private readonly ready: Promise<ReadonlyMap<string, number>>
   private readonly exited: Promise<void>
+  private ports: ReadonlyMap<string, number> = new Map()
 
   private constructor(extra: readonly string[], schemaFile: string, directory: string) {
     this.directory = directory
@@ -49,7 +50,9 @@ export class RealServer {
       this.child.stderr?.on('data', (text: Buffer) => {
         log += text
         // Its version is the last thing it says before it serves.
-        if (log.includes('(Open vSwitch)')) resolve(Number(/0:127\.0\.0\.1: listening on port (\d+)/.exec(log)?.[1]))
+        if (!log.includes('(Open vSwitch)')) return
+        const ports = log.matchAll(/0:([\d.]+): listening on port (\d+)/g)
+        resolve(new Map(Array.from(ports, ([, host = '', port]) => [host, Number(port)])))
       })
     })
   }
@@ -61,13 +64,23 @@ export class RealServer {
     directory = temporaryDirectory(),
   ): Promise<RealServer> {
     const server = new RealServer(extra, schemaFile, directory)
-    await server.ready
+    server.ports = await server.ready
     return server
   }
 
   /** Where it listens on TCP. */
-  async tcp(): Promise<Address> {
-    return { transport: 'tcp', host: '127.0.0.1', port: await this.ready }
+  get tcp(): Address {
+    return { transport: 'tcp', host: '127.0.0.1', port: this.ports.get('127.0.0.1') ?? 0 }
+  }
+
+  /** The port of its `pssl:0:127.0.0.2`, if it was told to have one. */
+  get tlsPort(): number {
+    return this.ports.get('127.0.0.2') ?? 0
+  }
+
+  /** Sends it a signal. */
+  signal(signal: NodeJS.Signals): void {
+    this.child.kill(signal)
   }
 
   /** Ends it and removes its directory. */

@@ -2,7 +2,7 @@ import { duplexPair } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 import { formatSchema } from '../src/database-schema.ts'
 import { asUuid, declaredSchema, type Json, type MonitorMethod, OvsdbSession, vswitch } from '../src/index.ts'
-import { JsonRpc } from '../src/jsonrpc.ts'
+import { type IncomingRequest, JsonRpc } from '../src/jsonrpc.ts'
 import { Replica } from '../src/replica.ts'
 import { readRowUpdate, readRowUpdate2 } from '../src/table-updates.ts'
 
@@ -91,6 +91,33 @@ test('an index follows rows in and out', () => {
   expect(() => replica.index('Port', 'status' as never)).toThrow('Port.status is not monitored')
 })
 
+/** A session with a server that answers get_schema itself and leaves all else to `answer`. */
+const fakeServer = (answer: (request: IncomingRequest) => void) => {
+  const [near, far] = duplexPair()
+  const options = { inactivityProbe: 0 }
+  const session = new OvsdbSession({ socket: near, peer: 'test', peerCommonName: undefined }, options)
+  const schema = formatSchema(declaredSchema(vswitch))
+  const request = (incoming: IncomingRequest): void =>
+    incoming.method === 'get_schema' ? incoming.reply(schema) : answer(incoming)
+  return { session, server: new JsonRpc(far, { request }, options) }
+}
+
+test('a server that knows only older methods is monitored by the newest of them', async () => {
+  for (const known of [['monitor_cond', 'monitor'], ['monitor']]) {
+    const asked: string[] = []
+    const { session } = fakeServer(request => {
+      asked.push(request.method)
+      if (known.includes(request.method)) request.reply({})
+      else request.fail({ error: 'unknown method' })
+    })
+    await session.monitor(vswitch, { Port: true })
+    expect(asked).toEqual(['monitor_cond_since', 'monitor_cond', 'monitor'].slice(0, 4 - known.length))
+    const wanted = session.monitor(vswitch, { Port: true }, { method: 'monitor_cond_since' })
+    await expect(wanted).rejects.toThrow('unknown method')
+    session.close()
+  }
+})
+
 const known: Json = { Port: { [A]: { initial: { name: 'a' } } } }
 const broken: readonly (readonly [string, MonitorMethod, Json, string])[] = [
   ['no object', 'monitor', [], 'no update of tables'],
@@ -141,22 +168,13 @@ test('of a message with something wrong in it nothing is applied', () => {
 
 describe('a wrong update ends the session with a reason', () => {
   test.each(broken)('%s (%s)', async (_, method, update, why) => {
-    const [near, far] = duplexPair()
-    const session = new OvsdbSession({ socket: near, peer: 'test', peerCommonName: undefined }, { inactivityProbe: 0 })
-    const server: JsonRpc = new JsonRpc(
-      far,
-      {
-        request: request => {
-          if (request.method === 'get_schema') return request.reply(formatSchema(declaredSchema(vswitch)))
-          const rfc: Json = { Port: { [A]: { new: row('a') } } }
-          request.reply(method === 'monitor' ? rfc : method === 'monitor_cond' ? known : [false, A, known])
-          const notification = { monitor: 'update', monitor_cond: 'update2', monitor_cond_since: 'update3' }[method]
-          const id = request.params[1] as Json
-          server.notify(notification, method === 'monitor_cond_since' ? [id, A, update] : [id, update])
-        },
-      },
-      { inactivityProbe: 0 },
-    )
+    const { session, server } = fakeServer(request => {
+      const rfc: Json = { Port: { [A]: { new: row('a') } } }
+      request.reply(method === 'monitor' ? rfc : method === 'monitor_cond' ? known : [false, A, known])
+      const notification = { monitor: 'update', monitor_cond: 'update2', monitor_cond_since: 'update3' }[method]
+      const id = request.params[1] as Json
+      server.notify(notification, method === 'monitor_cond_since' ? [id, A, update] : [id, update])
+    })
     const replica = await session.monitor(vswitch, { Port: ['name', 'tag', 'trunks', 'external_ids'] }, { method })
     expect(await session.closed).toMatchObject({ kind: 'protocol error', message: expect.stringContaining(why) })
     expect([...replica.tables.Port.values()].map(({ name }) => name)).toEqual(['a'])

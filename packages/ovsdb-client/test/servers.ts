@@ -27,7 +27,7 @@ const startMemory = async (): Promise<TestServer> => {
 
 const startReal = async (): Promise<TestServer> => {
   const server = await RealServer.start()
-  return { address: await server.tcp(), stop: () => server.stop() }
+  return { address: server.tcp, stop: () => server.stop() }
 }
 
 /** The servers that tests of a session run against: ours, and the real one where it is installed. */

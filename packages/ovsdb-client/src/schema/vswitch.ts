@@ -62,6 +62,7 @@ export const vswitch = database('Open_vSwitch', {
       interfaces: set(ref('Interface'), { min: 1 }),
       tag: optional(vlan),
       trunks: set(vlan, { max: 4096 }),
+      fake_bridge: boolean,
       vlan_mode: optional(oneOf('trunk', 'access', 'native-tagged', 'native-untagged', 'dot1q-tunnel')),
       status,
       other_config: strings,

@@ -1,6 +1,7 @@
 import type { BaseType } from '../database-schema.ts'
+import type { Atom } from '../notation.ts'
 import type { Uuid } from '../schema.ts'
-import { type Datum, filterDatum } from './datum.ts'
+import { compareAtoms, compareLists, type Datum, filterDatum } from './datum.ts'
 import { OperationError } from './operation-error.ts'
 import { type Field, StoredRow, type StoredTable } from './stored-table.ts'
 import type { StoredChange, Transaction } from './transaction.ts'
@@ -80,9 +81,7 @@ class ReferenceCounts {
       for (const reference of this.strong.get(table) ?? []) {
         const old = before?.data[reference.field.position]
         const now = after?.data[reference.field.position]
-        if (old === now) continue
-        if (old) this.count(reference, before?.uuid, old, -1)
-        if (now) this.count(reference, after?.uuid, now, +1)
+        if (old !== now) this.countDifference(reference, (after ?? before)?.uuid, old, now)
       }
       if (after && !before && !table.schema.isRoot) this.suspects.push([table, after.uuid])
     }
@@ -112,24 +111,36 @@ class ReferenceCounts {
     return (table.references.get(uuid) ?? 0) + (this.deltas.get(table)?.get(uuid) ?? 0)
   }
 
-  private count({ field, side, target }: Reference, from: Uuid | undefined, datum: Datum, by: 1 | -1): void {
+  private countDifference(reference: Reference, from: Uuid | undefined, old?: Datum, now?: Datum): void {
+    // The keys of a datum are in order; of a map's values any may be anywhere, and more than once.
+    const inOrder = (datum?: Datum): readonly Atom[] => {
+      if (reference.side === 'keys') return datum?.keys ?? []
+      return [...(datum?.values ?? [])].sort(compareAtoms)
+    }
+    compareLists(
+      inOrder(old),
+      inOrder(now),
+      atom => this.count(reference, from, atom as Uuid, -1),
+      atom => this.count(reference, from, atom as Uuid, +1),
+    )
+  }
+
+  private count({ field, target }: Reference, from: Uuid | undefined, to: Uuid, by: 1 | -1): void {
+    // A row does not keep itself alive.
+    if (to === from) return
+    if (by === 1 && !this.transaction.existed(target, to)) {
+      throw new OperationError(
+        'referential integrity violation',
+        `column ${field.name} of row ${from} references nonexistent row ${to} in table ${target.name}`,
+      )
+    }
     let deltas = this.deltas.get(target)
     if (!deltas) {
       deltas = new Map()
       this.deltas.set(target, deltas)
     }
-    for (const uuid of (datum[side] ?? []) as readonly Uuid[]) {
-      // A row does not keep itself alive.
-      if (uuid === from) continue
-      if (by === 1 && !this.transaction.existed(target, uuid)) {
-        throw new OperationError(
-          'referential integrity violation',
-          `column ${field.name} of row ${from} references nonexistent row ${uuid} in table ${target.name}`,
-        )
-      }
-      deltas.set(uuid, (deltas.get(uuid) ?? 0) + by)
-      if (by === -1 && !target.schema.isRoot) this.suspects.push([target, uuid])
-    }
+    deltas.set(to, (deltas.get(to) ?? 0) + by)
+    if (by === -1 && !target.schema.isRoot) this.suspects.push([target, to])
   }
 
   private collectGarbage(): void {
@@ -139,7 +150,7 @@ class ReferenceCounts {
       if (!row || this.of(table, uuid) > 0) continue
       this.transaction.remove(table, uuid)
       for (const reference of this.strong.get(table) ?? []) {
-        this.count(reference, uuid, row.data[reference.field.position] as Datum, -1)
+        this.countDifference(reference, uuid, row.data[reference.field.position])
       }
     }
   }

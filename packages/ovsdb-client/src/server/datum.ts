@@ -36,6 +36,7 @@ const fromValue = (value: Value): Datum => {
 
 /** A datum as the client side of this package holds values. */
 export const toValue = (type: ColumnType, { keys, values = [] }: Datum): Value => {
+  if (keys.length === 0) return emptyValue(type)
   switch (shapeOf(type)) {
     case 'map':
       return new Map(keys.map((key, at) => [key, values[at] as Atom]))
@@ -45,6 +46,9 @@ export const toValue = (type: ColumnType, { keys, values = [] }: Datum): Value =
       return keys[0]
   }
 }
+
+/** Nothing, as one object for all: most columns of most rows hold it. */
+const emptyValue = (type: ColumnType): Value => defaultValue({ ...type, min: 0 })
 
 /** Puts pairs or elements in order; throws if a key stands there twice. */
 const sorted = (keys: Atom[], values?: Atom[]): Datum => {
@@ -163,15 +167,56 @@ export const filterDatum = (datum: Datum, keep: (key: Atom, value: Atom | undefi
 
 /** Both datums together; where both have a key, the pair of the first stays. */
 export const union = (first: Datum, second: Datum): Datum => {
+  if (first.keys.length === 0) return second
   const added = filterDatum(second, key => !holds(first, key))
   if (added.keys.length === 0) return first
-  const keys = [...first.keys, ...added.keys]
-  return sorted(keys, first.values || added.values ? [...(first.values ?? []), ...(added.values ?? [])] : undefined)
+  const keys: Atom[] = []
+  const values: Atom[] = []
+  const take = (datum: Datum, at: number): void => {
+    keys.push(datum.keys[at] as Atom)
+    if (datum.values) values.push(datum.values[at] as Atom)
+  }
+  let at = 0
+  for (let next = 0; next < added.keys.length; next++) {
+    while (at < first.keys.length && compareAtoms(first.keys[at] as Atom, added.keys[next] as Atom) < 0)
+      take(first, at++)
+    take(added, next)
+  }
+  while (at < first.keys.length) take(first, at++)
+  return first.values ? { keys, values } : { keys }
+}
+
+/** The atoms that only one of two lists in order has, those of the first with `gone`, those of the second with `come`. */
+export const compareLists = (
+  first: readonly Atom[],
+  second: readonly Atom[],
+  gone: (atom: Atom) => void,
+  come: (atom: Atom) => void,
+): void => {
+  let a = 0
+  let b = 0
+  while (a < first.length || b < second.length) {
+    const order = a === first.length ? 1 : b === second.length ? -1 : compareAtoms(first[a] as Atom, second[b] as Atom)
+    if (order <= 0) {
+      if (order < 0) gone(first[a] as Atom)
+      a++
+    }
+    if (order >= 0) {
+      if (order > 0) come(second[b] as Atom)
+      b++
+    }
+  }
 }
 
 /** What update2 says of a change: see `applyDifference` for its reading. ovsdb-server(7) § 4.1.14. */
 export const difference = (type: ColumnType, before: Datum, after: Datum): Datum => {
   if (type.max === 1) return after
+  if (!type.value) {
+    const keys: Atom[] = []
+    const differs = (atom: Atom): number => keys.push(atom)
+    compareLists(before.keys, after.keys, differs, differs)
+    return { keys }
+  }
   const changed = filterDatum(after, (key, value) => !holds(before, key, value))
   return union(
     changed,

@@ -8,11 +8,12 @@ import type { StoredChange } from './transaction.ts'
 
 /** The kinds of change a monitor may ask for. RFC 7047 § 4.1.5 `<monitor-select>`. */
 type Kind = 'initial' | 'insert' | 'delete' | 'modify'
-const kinds: readonly Kind[] = ['initial', 'insert', 'delete', 'modify']
+
+/** The columns asked for, for each kind of change that is asked for; none of them still tells that there is a row. */
+type SelectedColumns = { readonly [K in Kind]: readonly Field[] | undefined }
 
 interface MonitoredTable {
-  /** The columns asked for, for each kind of change. */
-  readonly columns: Readonly<Record<Kind, readonly Field[]>>
+  readonly columns: SelectedColumns
   where: Clause
 }
 
@@ -32,7 +33,10 @@ export class Monitor {
       const table = tables.get(name)
       if (!table) throw new OperationError('syntax error', `no table named ${name}`)
       const parts = (isArray(request) ? request : [request]).map(part => parseRequest(table, part))
-      const columns = (kind: Kind): readonly Field[] => [...new Set(parts.flatMap(part => part.columns[kind]))]
+      const columns = (kind: Kind): readonly Field[] | undefined => {
+        const selected = parts.flatMap(part => part.columns[kind] ?? [])
+        return parts.some(part => part.columns[kind]) ? [...new Set(selected)] : undefined
+      }
       this.tables.set(table, {
         columns: {
           initial: columns('initial'),
@@ -54,8 +58,9 @@ export class Monitor {
   initial(): JsonObject {
     const update = new UpdateMessage()
     for (const [table, { columns, where }] of this.tables) {
-      if (columns.initial.length === 0) continue
-      for (const row of matching(where)) update.add(table, row, this.newRow(row, columns.initial, 'initial'))
+      const { initial } = columns
+      if (!initial) continue
+      for (const row of matching(where)) update.add(table, row, this.newRow(row, initial, 'initial'))
     }
     return update.json
   }
@@ -101,9 +106,9 @@ export class Monitor {
   }
 
   private rowUpdate({ columns }: MonitoredTable, before?: StoredRow, after?: StoredRow): Json | undefined {
-    if (before && after) return this.modifiedRow(before, after, columns.modify)
-    if (after) return columns.insert.length > 0 ? this.newRow(after, columns.insert, 'insert') : undefined
-    if (!before || columns.delete.length === 0) return undefined
+    if (before && after) return columns.modify && this.modifiedRow(before, after, columns.modify)
+    if (after) return columns.insert && this.newRow(after, columns.insert, 'insert')
+    if (!before || !columns.delete) return undefined
     return this.format === 1 ? { old: rowToJson(before, columns.delete) } : { delete: null }
   }
 
@@ -140,7 +145,7 @@ const isDefault = ({ position, type, read }: Field, row: StoredRow): boolean =>
 const parseRequest = (
   table: StoredTable,
   json: Json,
-): { readonly columns: Readonly<Record<Kind, readonly Field[]>>; readonly where: readonly Json[] } => {
+): { readonly columns: SelectedColumns; readonly where: readonly Json[] } => {
   if (!isObject(json)) throw new OperationError('syntax error', `${excerpt(json)} is no monitor request`)
   const names = member(json, 'columns')
   const select = member(json, 'select') ?? {}
@@ -148,7 +153,12 @@ const parseRequest = (
   const fields = isArray(names) ? names.map(name => table.field(String(name))) : table.allButUuid
   const selected = (kind: Kind): readonly Field[] => (isObject(select) && member(select, kind) === false ? [] : fields)
   return {
-    columns: Object.fromEntries(kinds.map(kind => [kind, selected(kind)])) as Record<Kind, readonly Field[]>,
+    columns: {
+      initial: selected('initial'),
+      insert: selected('insert'),
+      delete: selected('delete'),
+      modify: selected('modify'),
+    },
     where: isArray(where) ? where : [where],
   }
 }
