@@ -32,7 +32,7 @@ export function labCommand(exit: (code: number) => void): CommandModule {
         .command('list', 'list labs', {}, () => list())
         .command(
           'exec <place>',
-          'run a command on a host, in a guest, or beside the controller',
+          'run a command, or a shell, on a host, in a guest, or beside the controller',
           builder =>
             builder
               .positional('place', { type: 'string', demandOption: true, describe: 'host, guest or controller' })
@@ -142,10 +142,9 @@ async function list(): Promise<void> {
 
 async function execute(args: { place: string; lab?: string | undefined; '--'?: string[] }): Promise<number> {
   const { findLab, exitCode } = await lab()
-  const argv = args['--'] ?? []
-  if (argv.length === 0) throw new CommandError('weft lab exec PLACE -- COMMAND: which command?', EXIT.usage)
+  const argv = args['--'] ?? [process.env['SHELL'] ?? 'sh']
   const found = await findLab(args.lab)
-  const child = found.spawn(args.place, argv, { stdio: 'inherit', folder: process.cwd() })
+  const child = found.spawn(args.place, argv, { stdio: 'inherit', folder: process.cwd(), terminal: true })
   // A Ctrl-C on the terminal reaches the command itself; what it makes of it is its business.
   process.on('SIGINT', () => {})
   process.on('SIGQUIT', () => {})

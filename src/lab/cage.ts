@@ -1,4 +1,5 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { type CommandOptions, type CommandResult, completion, succeed } from './command.ts'
 import { LabError } from './error.ts'
@@ -82,33 +83,30 @@ export class Cage {
   }
 
   /**
-   * Starts a program in a member. It ends with the cage, and when the child that is returned is killed by whatever signal.
-   *
-   * @param folder its working directory, where the member has it; default the root.
+   * Starts a program in a member. It ends with the cage. The child that is returned stands for it: ends with its exit code,
+   * and `kill` signals it.
    */
-  spawn(
-    member: number,
-    argv: readonly string[],
-    options: {
-      stdio?: StdioOptions
-      env?: Readonly<Record<string, string>> | undefined
-      folder?: string
-      detached?: boolean
-    } = {},
-  ): ChildProcess {
+  spawn(member: number, argv: readonly string[], options: SpawnOptions = {}): ChildProcess {
     if (!this.open) throw new LabError('the lab is gone')
     const namespaces = `/proc/${this.init.pid}/root/proc/${member}/ns`
-    const { stdio = 'pipe', env, folder, detached = false } = options
-    return spawn(
-      'nsenter',
-      [
-        ...['mnt', 'net', 'pid', 'uts'].map(kind => `--${kind === 'mnt' ? 'mount' : kind}=${namespaces}/${kind}`),
-        ...['--', 'setpriv', '--pdeathsig', 'KILL', '--'],
-        ...(folder === undefined ? [] : ['sh', '-c', 'cd "$0" 2>/dev/null; exec "$@"', folder]),
-        ...argv,
-      ],
-      { stdio, env: environment(env), detached },
-    )
+    const { stdio = 'pipe', env, folder, detached = false, terminal = false } = options
+    const enter = ['mnt', 'net', 'pid', 'uts'].map(kind => `--${kind === 'mnt' ? 'mount' : kind}=${namespaces}/${kind}`)
+    const [command, ...rest] = [
+      ...(terminal ? ['env', '--ignore-signal=INT,QUIT'] : []),
+      ...['nsenter', ...enter, '--', 'setpriv', '--pdeathsig', 'KILL', '--'],
+      ...(terminal ? ['env', '--default-signal=INT,QUIT'] : []),
+      ...(folder === undefined ? [] : ['sh', '-c', 'cd "$0" 2>/dev/null; exec "$@"', folder]),
+      ...argv,
+    ]
+    const child = spawn(command!, rest, { stdio, env: environment(env), detached })
+    // nsenter(1) waits for the program, but passes no signal on. Killed itself, it would leave the program to be buried by the
+    // machine's first process; and until then, where that takes its time, the cage cannot end.
+    const kill = child.kill.bind(child)
+    child.kill = signal => {
+      const program = childOf(child.pid)
+      return program === undefined ? kill(signal) : process.kill(program, signal)
+    }
+    return child
   }
 
   /** Runs a program in a member to its end. */
@@ -138,6 +136,28 @@ export class Cage {
         .at(-1),
     )
   }
+}
+
+export interface SpawnOptions {
+  readonly stdio?: StdioOptions
+  readonly env?: Readonly<Record<string, string>> | undefined
+  /** Its working directory, where the member has it; default the root. */
+  readonly folder?: string
+  readonly detached?: boolean
+  /** It has our terminal: what is typed there to interrupt reaches it, and only it. */
+  readonly terminal?: boolean
+}
+
+/** The first child of a process; undefined when it has none. */
+function childOf(pid: number | undefined): number | undefined {
+  let children: string
+  try {
+    children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1')
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code!)) return undefined
+    throw error
+  }
+  return children === '' ? undefined : Number.parseInt(children, 10)
 }
 
 function environment(more: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import { type Cage, OUTSIDE_ALL_MEMBERS } from './cage.ts'
+import type { Cage } from './cage.ts'
 import { LabError } from './error.ts'
 import { checkPrograms } from './requirements.ts'
 
@@ -14,16 +14,12 @@ export interface CaptureOptions {
 
 /** A running tcpdump. */
 export class Capture {
-  readonly #cage: Cage
   readonly #child: ChildProcess
   readonly #lines: string[] = []
   readonly #ended: Promise<void>
-  /** Inside the cage. */
-  #pid = 0
   #onCount: ((captured: number, received: number) => void) | undefined
 
-  private constructor(cage: Cage, child: ChildProcess) {
-    this.#cage = cage
+  private constructor(child: ChildProcess) {
     this.#child = child
     this.#ended = new Promise(resolve => child.once('close', () => resolve()))
   }
@@ -35,10 +31,7 @@ export class Capture {
     const argv = ['tcpdump', '-i', device, '-n', '-e', '-t', '-l', '--immediate-mode']
     if (countLimit !== undefined) argv.push('-c', String(countLimit))
     if (filter !== undefined) argv.push(filter)
-    const child = cage.spawn(member, ['sh', '-c', 'echo $$; exec "$@"', 'sh', ...argv], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    const capture = new Capture(cage, child)
+    const capture = new Capture(cage.spawn(member, argv, { stdio: ['ignore', 'pipe', 'pipe'] }))
     await capture.#listening()
     return capture
   }
@@ -58,7 +51,7 @@ export class Capture {
   async stop(): Promise<readonly string[]> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
       await this.#caughtUp()
-      await this.#signal('INT')
+      this.#child.kill('SIGINT')
     }
     return this.full()
   }
@@ -66,8 +59,7 @@ export class Capture {
   #listening(): Promise<void> {
     return new Promise((resolve, reject) => {
       createInterface(this.#child.stdout!).on('line', line => {
-        if (this.#pid === 0) this.#pid = Number(line)
-        else if (line !== '') this.#lines.push(line)
+        if (line !== '') this.#lines.push(line)
       })
       let last = ''
       createInterface(this.#child.stderr!).on('line', line => {
@@ -89,13 +81,9 @@ export class Capture {
       const counts = new Promise<[number, number]>(resolve => {
         this.#onCount = (...pair) => resolve(pair)
       })
-      await this.#signal('USR1')
+      this.#child.kill('SIGUSR1')
       const [captured, received] = await counts
       if (captured >= received) return
     }
-  }
-
-  async #signal(name: string): Promise<void> {
-    await this.#cage.run(OUTSIDE_ALL_MEMBERS, ['kill', `-${name}`, String(this.#pid)])
   }
 }

@@ -148,8 +148,9 @@ export async function findLab(name?: string, stateDir = STATE_DIR): Promise<Lab>
   const living = (await readRecords(stateDir)).filter(({ init }) => isRunning(init))
   const names = living.map(record => record.name).join(', ')
   const [record, another] = name === undefined ? living : living.filter(one => one.name === name)
-  if (record === undefined)
-    throw new LabError(name === undefined || names === '' ? 'no lab is up' : `no lab ${name} is up: ${names}`)
+  if (record === undefined) {
+    throw new LabError(`no lab ${name === undefined ? '' : `${name} `}is up${names === '' ? '' : `: ${names}`}`)
+  }
   if (another !== undefined) throw new LabError(`which lab? ${names}`)
   if (!record.up) throw new LabError(`lab ${record.name} is not up yet`)
   return new Lab(stateDir, record)

@@ -1,6 +1,6 @@
-import type { ChildProcess, StdioOptions } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import { Cage, OUTSIDE_ALL_MEMBERS } from './cage.ts'
+import { Cage, OUTSIDE_ALL_MEMBERS, type SpawnOptions } from './cage.ts'
 import { Capture, type CaptureOptions } from './capture.ts'
 import { type CommandOptions, type CommandResult, completion, succeed } from './command.ts'
 import { apiPath, PID_FILE, startController } from './controller.ts'
@@ -71,11 +71,10 @@ export class Lab implements AsyncDisposable {
   }
 
   /**
-   * Starts a command. It ends with the lab, and when the child that is returned is killed by whatever signal.
-   *
-   * @param options.folder its working directory, if the place has it.
+   * Starts a command. It ends with the lab. The child that is returned stands for it: ends with its exit code, and `kill`
+   * signals it.
    */
-  spawn(place: string, argv: readonly string[], options: { stdio?: StdioOptions; folder?: string } = {}): ChildProcess {
+  spawn(place: string, argv: readonly string[], options: SpawnOptions = {}): ChildProcess {
     return this.#cage.spawn(this.#member(place), argv, options)
   }
 
