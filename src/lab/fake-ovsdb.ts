@@ -140,6 +140,11 @@ export class FakeOvsdb {
     return this.view.rows(table)
   }
 
+  /** Ends all sessions, as a restarting ovsdb-server does; clients may come back. */
+  disconnect(): Promise<void> {
+    return this.server.disconnect()
+  }
+
   /** Ends all sessions and stops listening. */
   close(): Promise<void> {
     return this.server.close()

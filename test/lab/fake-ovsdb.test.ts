@@ -123,5 +123,5 @@ test('dials a controller that listens', async () => {
   const dialled = await promise
   expect(await dialled.listDbs()).toEqual(['Open_vSwitch'])
   dialled.close()
-  await listener.close()
+  listener.close()
 })

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import { deferred } from './deferred.ts'
 import { type CloseReason, ConnectionClosed, OvsdbError, ProtocolError, RequestTimeout } from './errors.ts'
 import { excerpt, isArray, isObject, type Json, type JsonObject, member } from './json.ts'
 import { type JsonLimits, JsonStream } from './json-stream.ts'
@@ -67,7 +68,7 @@ export class JsonRpc {
     this.timers = options.timers ?? systemTimers
     this.maxUnsentBytes = options.maxUnsentBytes ?? 64 * 1024 * 1024
     this.probe = options.inactivityProbe ?? 5000
-    const { promise, resolve } = Promise.withResolvers<CloseReason>()
+    const { promise, resolve } = deferred<CloseReason>()
     this.closed = promise
     this.settleClosed = resolve
 
@@ -93,7 +94,7 @@ export class JsonRpc {
   call<T>(method: string, params: readonly Json[], parse: (result: Json) => T, timeout?: number): Promise<T> {
     if (this.reason) return Promise.reject(new ConnectionClosed(this.reason, method))
     const id = ++this.lastId
-    const { promise, resolve, reject } = Promise.withResolvers<T>()
+    const { promise, resolve, reject } = deferred<T>()
     const settle = (message: JsonObject): void => {
       const error = member(message, 'error') ?? null
       try {
@@ -155,12 +156,23 @@ export class JsonRpc {
         return this.reason === undefined
       })
     } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error
-      this.end({ kind: 'protocol error', message: error.message })
+      this.end({ kind: 'protocol error', message: (error as ProtocolError).message })
     }
   }
 
   private dispatch(message: JsonObject): void {
+    try {
+      this.handle(message)
+    } catch (error) {
+      if (error instanceof ProtocolError) throw error
+      // A fault of ours or of our caller, not of the peer: it surfaces as an uncaught exception, and the stream goes on.
+      queueMicrotask(() => {
+        throw error
+      })
+    }
+  }
+
+  private handle(message: JsonObject): void {
     const method = member(message, 'method') ?? null
     const id = member(message, 'id') ?? null
     if (method === null) {
@@ -216,13 +228,20 @@ export class JsonRpc {
     this.reason = reason
     this.unsent = []
     this.timers.clear(this.probeTimer)
-    if (reason.kind === 'closed') this.stream.end(() => this.stream.destroy())
+    if (reason.kind === 'closed') this.finish()
     else this.stream.destroy()
-    // Reading goes on until the peer has closed as well, else its last bytes would hold the socket open.
-    this.stream.resume()
     for (const { method, reject } of this.pending.values()) reject(new ConnectionClosed(reason, method))
     this.pending.clear()
     this.settleClosed(reason)
+  }
+
+  /** Sends what there is to send, but waits no longer than a second for a peer that does not read. */
+  private finish(): void {
+    const timer = this.timers.set(() => this.stream.destroy(), 1000)
+    this.stream.end(() => {
+      this.timers.clear(timer)
+      this.stream.destroy()
+    })
   }
 }
 

@@ -86,15 +86,7 @@ export class Replica<Rows extends RowTypes = RowTypes> {
   apply(json: Json | undefined, readRow: RowUpdateReader): void {
     const changes = readTableUpdates(this.live, json, readRow)
     for (const change of changes) this.applyChange(change)
-    if (changes.length === 0 || !this.onChange) return
-    try {
-      this.onChange(changes as unknown as readonly Change<Rows>[])
-    } catch (error) {
-      // The fault of the caller, not of the peer: it surfaces as an uncaught exception, and the stream goes on.
-      queueMicrotask(() => {
-        throw error
-      })
-    }
+    if (changes.length > 0) this.onChange?.(changes as unknown as readonly Change<Rows>[])
   }
 
   private applyChange({ table, uuid, before, after }: UntypedChange): void {

@@ -2,6 +2,7 @@ import net from 'node:net'
 import type { Duplex } from 'node:stream'
 import tls from 'node:tls'
 import { type Address, describeAddress } from './address.ts'
+import { deferred } from './deferred.ts'
 import { ConnectionClosed } from './errors.ts'
 import { systemTimers, type Timers } from './timers.ts'
 
@@ -27,7 +28,7 @@ export interface Listener {
   /** Where it listens, with the port it got. */
   readonly address: Address
   /** Stops listening; streams that came in stay open. */
-  close(): Promise<void>
+  close(): void
 }
 
 /** Dials; rejects with ConnectionClosed. */
@@ -37,7 +38,7 @@ export const dial = async (address: Address, options: DialOptions = {}): Promise
   const where = describeAddress(address)
   options.signal?.throwIfAborted()
   const socket = open(address)
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const { promise, resolve, reject } = deferred<void>()
   const fail = (message: string): void => {
     reject(new ConnectionClosed({ kind: 'transport error', message: `${where}: ${message}` }))
     socket.destroy()
@@ -100,7 +101,7 @@ export const listen = async (
       ? tls.createServer({ requestCert: address.tls.ca !== undefined, ...address.tls }, onSocket)
       : net.createServer(onSocket)
   server.on('tlsClientError', refused)
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const { promise, resolve, reject } = deferred<void>()
   server.once('error', reject)
   if (address.transport === 'unix') server.listen(address.path, resolve)
   else server.listen(address.port, address.host, resolve)
@@ -111,7 +112,8 @@ export const listen = async (
   return {
     address:
       address.transport !== 'unix' && bound && typeof bound === 'object' ? { ...address, port: bound.port } : address,
-    close: () => new Promise(done => server.close(() => done())),
+    // The callback would wait for the streams that came in, too.
+    close: () => void server.close(),
   }
 }
 

@@ -43,7 +43,7 @@ test.each<[Address, string]>([
 describe('dialling', () => {
   test('a port where nobody listens rejects with the address', async () => {
     const listener = await listenOvsdb(loopback, { onSession: () => {} })
-    await listener.close()
+    listener.close()
     const dialling = connectOvsdb(listener.address)
     await expect(dialling).rejects.toThrow(ConnectionClosed)
     await expect(dialling).rejects.toThrow(describeAddress(listener.address))
@@ -72,7 +72,7 @@ describe('dialling', () => {
     expect((listener.address as { readonly port: number }).port).toBeGreaterThan(0)
     await server.close()
     expect(await (await session).closed).toMatchObject({ kind: 'peer closed' })
-    await listener.close()
+    listener.close()
   })
 })
 
@@ -152,7 +152,7 @@ describe.skipIf(!hasOvs)('a real ovsdb-server', () => {
     expect([...replica.tables.Manager.values()]).toMatchObject([{ target: describeAddress(listener.address) }])
     expect(session.peerCommonName).toBe(transport === 'ssl' ? 'host-1' : undefined)
     session.close()
-    await listener.close()
+    listener.close()
   })
 
   test('a listener tells of those who fail the handshake, and goes on', async () => {
@@ -174,7 +174,7 @@ describe.skipIf(!hasOvs)('a real ovsdb-server', () => {
     })
     expect((await session).peerCommonName).toBe('host-1')
     await dialler.close()
-    await listener.close()
+    listener.close()
   })
 
   test('killed: the session ends with a reason, what is pending rejects', async () => {

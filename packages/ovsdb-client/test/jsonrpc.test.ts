@@ -224,3 +224,20 @@ test('the peer closing rejects what is pending', async () => {
   await expect(call).rejects.toThrow('x: the peer closed the connection')
   expect(await rpc.closed).toMatchObject({ kind: 'peer closed' })
 })
+
+test('a handler that throws surfaces as our own fault; the messages after it are handled', async () => {
+  const { promise: surfaced, resolve } = Promise.withResolvers<unknown>()
+  const listeners = process.listeners('uncaughtException')
+  process.removeAllListeners('uncaughtException')
+  process.once('uncaughtException', resolve)
+  const { rpc, peer } = open({
+    notification: () => {
+      throw new Error('mine')
+    },
+  })
+  const call = rpc.call('x', [], keep)
+  peer.send({ method: 'update', params: [], id: null }, { id: 1, result: 'ok', error: null })
+  expect(await call).toBe('ok')
+  expect(await surfaced).toEqual(new Error('mine'))
+  for (const listener of listeners) process.on('uncaughtException', listener)
+})

@@ -1,4 +1,5 @@
 import { duplexPair } from 'node:stream'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { formatSchema } from '../src/database-schema.ts'
 import { asUuid, declaredSchema, type Json, type MonitorMethod, OvsdbSession, vswitch } from '../src/index.ts'
@@ -182,16 +183,60 @@ describe('a wrong update ends the session with a reason', () => {
   })
 })
 
-test('a callback that throws surfaces, and does not end the session', async () => {
-  const replica = newReplica()
-  const { promise, resolve } = Promise.withResolvers<unknown>()
-  const listeners = process.listeners('uncaughtException')
-  process.removeAllListeners('uncaughtException')
-  process.once('uncaughtException', resolve)
-  replica.onChange = () => {
-    throw new Error('mine')
-  }
-  replica.apply({ Port: { [A]: { insert: {} } } }, readRowUpdate2)
-  expect(await promise).toEqual(new Error('mine'))
-  for (const listener of listeners) process.on('uncaughtException', listener)
+test('whatever a server says, the session answers an echo or ends with a reason', async () => {
+  const word = fc.constantFrom(
+    'Port',
+    A,
+    B,
+    'new',
+    'old',
+    'insert',
+    'modify',
+    'delete',
+    'name',
+    'tag',
+    'set',
+    'map',
+    'uuid',
+  )
+  const { json } = fc.letrec<{ json: Json }>(tie => ({
+    json: fc.oneof(
+      { depthSize: 'medium' },
+      fc.oneof(word, fc.constantFrom<Json[]>(null, true, 7, 1.5, '__proto__')),
+      fc.array(tie('json'), { maxLength: 3 }),
+      fc.dictionary(fc.oneof(word, fc.constant('constructor')), tie('json'), { maxKeys: 3 }),
+    ),
+  }))
+  const inRow = fc.dictionary(
+    fc.constantFrom(A, B),
+    fc.dictionary(fc.constantFrom('new', 'old', 'insert', 'modify', 'delete'), json),
+  )
+  const methods = fc.constantFrom('update', 'update2', 'update3', 'locked', 'stolen', 'echo', 'monitor_canceled')
+  const updates = fc.oneof(
+    json,
+    inRow.map(Port => ({ Port })),
+  )
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.tuple(methods, updates), { maxLength: 5 }), json, async (messages, answer) => {
+      const { session, server } = fakeServer(request => {
+        request.reply(request.method === 'monitor' ? {} : answer)
+        const id = request.params[1] as Json
+        for (const [method, update] of messages)
+          server.notify(method, method === 'update3' ? [id, A, update] : [id, update])
+      })
+      await session.monitor(vswitch, { Port: ['name', 'tag', 'trunks', 'external_ids'] }, { method: 'monitor' })
+      session.listDbs().catch(() => {})
+      const ended = await Promise.race([
+        session.closed,
+        session.echo().then(
+          () => 'alive',
+          () => session.closed,
+        ),
+      ])
+      if (ended !== 'alive') expect(await session.closed).toMatchObject({ kind: 'protocol error' })
+      session.close()
+      server.close()
+    }),
+    { numRuns: 300 },
+  )
 })

@@ -195,8 +195,8 @@ const checkRowLimits = (changes: readonly StoredChange[]): void => {
 /** Checks the unique indexes; returns what brings them up to date. */
 const checkIndexes = (changes: readonly StoredChange[]): (() => void) => {
   const updates: (() => void)[] = []
-  const byTable = Map.groupBy(changes, ({ table }) => table)
-  for (const [table, tableChanges] of byTable) {
+  for (const table of new Set(changes.map(change => change.table))) {
+    const tableChanges = changes.filter(change => change.table === table)
     for (const { columns, uuids } of table.indexes) {
       const keyOf = (row: StoredRow | undefined): string | undefined =>
         row && JSON.stringify(columns.map(column => column.read(row)))

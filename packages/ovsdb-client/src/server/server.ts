@@ -75,10 +75,16 @@ export class OvsdbServer {
     throw new OperationError('unknown database', excerpt(name))
   }
 
+  /** Ends all sessions; clients may come back. */
+  async disconnect(): Promise<void> {
+    const sessions = [...this.sessions]
+    for (const { rpc } of sessions) rpc.close()
+    await Promise.all(sessions.map(({ rpc }) => rpc.closed))
+  }
+
   /** Ends all sessions and stops listening. */
   async close(): Promise<void> {
-    const closing = [...this.listeners].map(listener => listener.close())
-    for (const session of this.sessions) session.rpc.close()
-    await Promise.all(closing)
+    for (const listener of this.listeners) listener.close()
+    await this.disconnect()
   }
 }
