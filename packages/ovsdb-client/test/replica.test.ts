@@ -148,6 +148,8 @@ const broken: readonly (readonly [string, MonitorMethod, Json, string])[] = [
     { Port: { [A]: { modify: { status: ['map', []] } } } },
     'column "status"',
   ],
+  ['an update2 of an unknown row', 'monitor_cond', { Port: { [B]: { modify: { tag: 1 } } } }, 'unknown row'],
+  ['an update2 of an unknown row gone', 'monitor_cond', { Port: { [B]: { delete: null } } }, 'unknown row'],
   ['an update2 of an unknown kind', 'monitor_cond', { Port: { [A]: { replace: {} } } }, 'is no update'],
   ['an update2 that is none', 'monitor_cond', { Port: { [A]: 7 } }, 'is no update'],
   ['an update3 with a row that is none', 'monitor_cond_since', { Port: { [B]: { insert: [1] } } }, 'is no row'],

@@ -361,6 +361,41 @@ describe.skipIf(!hasOvs)('the server in memory and ovsdb-server', () => {
     if (process.env['OVSDB_RUNS']) console.log(outcomes)
   })
 
+  const root = (n: number, name: string): JsonObject => ({
+    op: 'insert',
+    table: 'Root',
+    uuid: ids('Root')[n]?.[1] as string,
+    row: { some: 'x', name },
+  })
+  const rename = (n: number, name: string): JsonObject => ({
+    op: 'update',
+    table: 'Root',
+    where: [['_uuid', '==', ids('Root')[n] as Json]],
+    row: { name },
+  })
+  test.each<[string, JsonObject[][]]>([
+    [
+      'two rows exchange their names',
+      [
+        [root(1, 'a'), root(2, 'b')],
+        [rename(1, 'b'), rename(2, 'a')],
+      ],
+    ],
+    [
+      'a new row takes the name of one that goes',
+      [[root(1, 'a')], [{ op: 'delete', table: 'Root', where: [['name', '==', 'a']] }, root(2, 'a')]],
+    ],
+    ['a name freed is free', [[root(1, 'a')], [rename(1, 'b')], [root(2, 'a')]]],
+    ['a name taken is not', [[root(1, 'a')], [root(2, 'a')]]],
+  ])('keep indexes alike: %s', async (_, history) => {
+    for (const operations of [empty, ...history]) {
+      const [expected, actual] = await Promise.all(sessions.map(session => transact(session, operations)))
+      expect(actual).toEqual(expected)
+    }
+    const [expected, actual] = await Promise.all(sessions.map(dump))
+    expect(actual).toEqual(expected)
+  })
+
   // Not among the random ones: ovsdb-server 3.1.0 forgets the weak references of a row that is written back unchanged.
   test.each<[string, JsonObject[][]]>([
     ['cleared when the row goes', [[watch(0, { leaves: ids('Leaf')[0], leaf: ids('Leaf')[1] })], dropLeaf(0)]],
