@@ -211,6 +211,7 @@ const rooms: readonly Room[] = [
     file: 'src/lab/example.ts',
     allowed: [
       './cage.ts',
+      './fake-switch/flow-table.ts',
       '../endpoint.ts',
       '../../topology/topology.ts',
       'node:child_process',
@@ -225,6 +226,11 @@ const rooms: readonly Room[] = [
       '../../flows/inputs.ts',
       'yargs',
     ],
+  },
+  {
+    file: 'src/lab/fake-switch/example.ts',
+    allowed: ['./flow-table.ts', '../until.ts', 'node-openflow', 'node:net'],
+    refused: ['../../main.ts', '../../fabric/fabric.ts', '../../../flows/br-int.ts', 'yargs'],
   },
   {
     file: 'src/example.ts',
