@@ -13,20 +13,29 @@ export interface FabricModel {
  * The first network, `probe`, has one port on every host whatever the size, so that one more port in it has the same
  * audience at every size; the others are dealt out evenly, each network over every host as far as its ports go.
  */
-export function fabricModel(size: { readonly hosts: number; readonly networks: number; readonly ports: number }): FabricModel {
+export function fabricModel(size: {
+  readonly hosts: number
+  readonly networks: number
+  readonly ports: number
+}): FabricModel {
   const hosts = [...Array(size.hosts).keys()].map(n => `h${n}`)
   const networks = ['probe', ...[...Array(size.networks - 1).keys()].map(n => `n${n}`)]
   const ports = new Map<string, { network: string; host: string }>()
   for (const host of hosts) ports.set(`probe-${host}`, { network: 'probe', host })
+  const others = networks.length - 1
   for (let n = 0; ports.size < size.ports; n++) {
-    const network = networks[1 + (n % (networks.length - 1))]!
-    ports.set(`p${n}`, { network, host: hosts[Math.floor(n / (networks.length - 1) + n) % hosts.length]! })
+    const round = Math.floor(n / others)
+    ports.set(`p${n}`, { network: networks[1 + (n % others)]!, host: hosts[(round + (n % others)) % hosts.length]! })
   }
   return { hosts, networks, ports }
 }
 
 /** The topology of the model, with `spare` more ports in the network `probe` that are plugged nowhere. */
-export function modelTopology(model: FabricModel, ovsdb: (host: string) => string | undefined, spare: number): TopologyText {
+export function modelTopology(
+  model: FabricModel,
+  ovsdb: (host: string) => string | undefined,
+  spare: number,
+): TopologyText {
   const lines = ['hosts:']
   model.hosts.forEach((host, index) => {
     const endpoint = ovsdb(host)

@@ -20,7 +20,19 @@ export const brInt = pipeline('br-int', brIntRegisters, {
   /** A guest sends with its own MAC and addresses only, untagged, and is no DHCP server. */
   port_security: {
     id: 10,
-    match: ['in_port', 'vlan_vid', 'eth_src', 'eth_type', 'ip_proto', 'ipv4_src', 'ipv4_dst', 'udp_src', 'udp_dst', 'arp_spa', 'arp_sha'],
+    match: [
+      'in_port',
+      'vlan_vid',
+      'eth_src',
+      'eth_type',
+      'ip_proto',
+      'ipv4_src',
+      'ipv4_dst',
+      'udp_src',
+      'udp_dst',
+      'arp_spa',
+      'arp_sha',
+    ],
     next: ['arp_responder', 'dhcp'],
     miss: 'drop',
     missReason: 'drops frames that do not carry the MAC and addresses of the port they come from',

@@ -27,7 +27,8 @@ export function packetUserdata(service: keyof typeof SERVICE, portId: string): U
   const digits = portId.replaceAll('-', '')
   const bytes = new Uint8Array(1 + digits.length / 2)
   bytes[0] = SERVICE[service]
-  for (let index = 1; index < bytes.length; index++) bytes[index] = Number.parseInt(digits.slice(2 * index - 2, 2 * index), 16)
+  for (let index = 1; index < bytes.length; index++)
+    bytes[index] = Number.parseInt(digits.slice(2 * index - 2, 2 * index), 16)
   return bytes
 }
 

@@ -23,7 +23,9 @@ export function brTunFlows(host: HostRow): Flow[] {
   const { patchInt, vxlan, gre } = host.brTun
   const flows = brTun.missFlows(owner(host))
   if (patchInt !== undefined) {
-    flows.push(t.classify({ in_port: patchInt }).goto('local_vlan').because(owner(host), 'comes from this host’s guests'))
+    flows.push(
+      t.classify({ in_port: patchInt }).goto('local_vlan').because(owner(host), 'comes from this host’s guests'),
+    )
   }
   for (const tunnel of [vxlan, gre]) {
     if (tunnel === undefined) continue

@@ -30,7 +30,9 @@ export function brIntNetworkItems(network: NetworkRow, host: HostRow, presence: 
     return items
   }
   items.push(
-    flood('guest').goto('to_overlay').because(owner, 'broadcast of a guest goes to the guests here and to the other hosts'),
+    flood('guest')
+      .goto('to_overlay')
+      .because(owner, 'broadcast of a guest goes to the guests here and to the other hosts'),
     t
       .classify({ in_port: patchTun, vlan_vid: tagged(presence.localVlan) })
       .popVlan()

@@ -63,7 +63,11 @@ export function localPortItems(port: PortRow, network: NetworkRow, binding: Bind
 }
 
 /** The answer to ARP requests for an address, given on every host that has the network. */
-export function arpAnswer(network: NetworkRow, address: { readonly ip: number; readonly mac: number }, owner: string): Flow {
+export function arpAnswer(
+  network: NetworkRow,
+  address: { readonly ip: number; readonly mac: number },
+  owner: string,
+): Flow {
   return brInt.tables
     .arp_responder({ network: network.number, eth_type: ARP, arp_op: 1, arp_tpa: address.ip })
     .move('eth_src', 'eth_dst')

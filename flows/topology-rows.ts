@@ -1,7 +1,7 @@
+import type { Table } from '../src/engine/table.ts'
 import { ipv4 } from '../topology/ipv4.ts'
 import { mac } from '../topology/mac.ts'
 import type { Topology } from '../topology/topology.ts'
-import type { Table } from '../src/engine/table.ts'
 import type { Inputs, NetworkRow, PortRow, SubnetRow } from './inputs.ts'
 
 /** Makes the rows of networks, subnets and ports say what the topology says; what it lacks goes. */

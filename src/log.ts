@@ -16,9 +16,11 @@ export interface Logger {
 /** A logger that writes every event of `level` and above with `write`. */
 export function createLogger(level: Level, write: (level: Level, message: string, fields: Fields) => void): Logger {
   const limit = LEVELS.indexOf(level)
-  const at = (one: Level) => (message: string, fields: Fields = {}) => {
-    if (LEVELS.indexOf(one) <= limit) write(one, message, fields)
-  }
+  const at =
+    (one: Level) =>
+    (message: string, fields: Fields = {}) => {
+      if (LEVELS.indexOf(one) <= limit) write(one, message, fields)
+    }
   return {
     enabled: one => LEVELS.indexOf(one) <= limit,
     error: at('error'),

@@ -234,7 +234,11 @@ export function leaseViews({ topology, leases }: Sources): LeaseView[] {
 /** What the bridges really hold, read from them now, with the owner of each flow. */
 export async function flowViews(
   sources: Sources,
-  wanted: { readonly host?: string | undefined; readonly bridge?: string | undefined; readonly owner?: string | undefined } = {},
+  wanted: {
+    readonly host?: string | undefined
+    readonly bridge?: string | undefined
+    readonly owner?: string | undefined
+  } = {},
 ): Promise<FlowView[]> {
   const { fabric } = sources
   const reads = [...fabric.bridges].flatMap(([target, session]) => {
@@ -249,7 +253,8 @@ export async function flowViews(
       ? flows
       : flows.filter(flow => flow.owner === wanted.owner || flow.owner.startsWith(`${wanted.owner} on `))
   return matching.sort(
-    (a, b) => compare(a.host, b.host) || compare(a.bridge, b.bridge) || a.table_id - b.table_id || compare(a.flow, b.flow),
+    (a, b) =>
+      compare(a.host, b.host) || compare(a.bridge, b.bridge) || a.table_id - b.table_id || compare(a.flow, b.flow),
   )
 }
 
@@ -265,7 +270,7 @@ async function readFlows(
   const tableNames = TABLE_NAMES.get(bridge)
   const names = { tables: (id: number) => tableNames?.get(id) }
   return entries.map(entry => {
-    const { tableId, priority, cookie, flags, match, instructions, stats } = entry
+    const { tableId, priority, cookie, flags, match, instructions } = entry
     const flow = { tableId, priority, cookie, flags, match, instructions }
     const bytes = encodeFlow(flow)
     const found = inputs.engine.find(`${host}/${bridge}`, flowKey(bytes))
@@ -277,8 +282,8 @@ async function readFlows(
       table_id: tableId,
       owner: ours ? (found?.item.owner ?? 'nobody (stale)') : 'foreign',
       reason: ours ? (found?.item.reason ?? 'is no longer wanted') : 'was not made by Weft',
-      packets: Number(stats?.packetCount ?? 0),
-      bytes: Number(stats?.byteCount ?? 0),
+      packets: Number(entry.packetCount ?? 0),
+      bytes: Number(entry.byteCount ?? 0),
       flow: formatFlow(flow, names),
       ofctl: formatFlow(flow),
     }

@@ -19,7 +19,6 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   const parser = yargs([...argv])
     .scriptName('weft')
     .usage('$0 COMMAND: tenant networks on plain Open vSwitch hosts')
-    .env('WEFT')
     .parserConfiguration({ 'camel-case-expansion': false, 'populate--': true })
     .command(
       'run',
@@ -73,9 +72,14 @@ export async function runCli(argv: readonly string[]): Promise<number> {
         code = ended
       }),
     )
-    .command('help [command]', 'show help', builder => builder.positional('command', { type: 'string' }), async args => {
-      process.stdout.write(await helpOf(args.command))
-    })
+    .command(
+      'help [command]',
+      'show help',
+      builder => builder.positional('command', { type: 'string' }),
+      async args => {
+        process.stdout.write(await helpOf(args.command))
+      },
+    )
     .demandCommand(1, 'a command is missing')
     .recommendCommands()
     .strict()

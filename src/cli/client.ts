@@ -35,7 +35,10 @@ function get(endpoint: Endpoint, path: string): Promise<{ status: number; body: 
     asked.on('error', error => {
       const hint = 'is `weft run` running? (--api or WEFT_API says where)'
       reject(
-        new CommandError(`no controller answers at ${formatEndpoint(endpoint)}: ${error.message}; ${hint}`, EXIT.unreachable),
+        new CommandError(
+          `no controller answers at ${formatEndpoint(endpoint)}: ${error.message}; ${hint}`,
+          EXIT.unreachable,
+        ),
       )
     })
     asked.end()

@@ -24,8 +24,14 @@ export async function describe(args: {
     if (key === 'flows') lines.push(...(value as unknown as FlowView[]).flatMap(flowLines))
     else {
       const headings = Object.keys(value[0]!).filter(name => name !== 'id')
-      const columns = headings.map(name => [name, (row: Readonly<Record<string, unknown>>) => inline(row[name])] as const)
-      lines.push(...formatTable(columns, value).split('\n').map(line => `  ${line}`))
+      const columns = headings.map(
+        name => [name, (row: Readonly<Record<string, unknown>>) => inline(row[name])] as const,
+      )
+      lines.push(
+        ...formatTable(columns, value)
+          .split('\n')
+          .map(line => `  ${line}`),
+      )
     }
   }
   return lines.join('\n')

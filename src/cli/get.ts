@@ -34,7 +34,13 @@ const COLUMNS = {
     ['mtu', network => network.mtu],
     ['subnets', network => network.subnets.join(',')],
     ['ports', network => network.ports],
-    ['local-vlans', network => Object.entries(network.local_vlans).map(([host, vlan]) => `${host}:${vlan}`).join(',')],
+    [
+      'local-vlans',
+      network =>
+        Object.entries(network.local_vlans)
+          .map(([host, vlan]) => `${host}:${vlan}`)
+          .join(','),
+    ],
   ),
   subnets: columns<SubnetView>(
     ['name', subnet => subnet.name],
@@ -99,7 +105,12 @@ export async function get(args: GetArguments): Promise<string> {
   const suffix = args.kind === 'flows' && query.size > 0 ? `?${query}` : ''
   const views = await ask<readonly Readonly<Record<string, unknown>>[]>(args.api, `/v1/${args.kind}${suffix}`)
   const rows = views.filter(view => {
-    if (args.name !== undefined && view['name'] !== args.name && view['id'] !== args.name && view['port'] !== args.name) {
+    if (
+      args.name !== undefined &&
+      view['name'] !== args.name &&
+      view['id'] !== args.name &&
+      view['port'] !== args.name
+    ) {
       return false
     }
     return args.host === undefined || view['host'] === undefined || view['host'] === args.host

@@ -78,7 +78,7 @@ function upOptions(yargs: Argv) {
 }
 
 async function up(args: Awaited<ReturnType<typeof upOptions>['argv']>): Promise<void> {
-  const { createLab, labName } = await lab()
+  const { createLab, labName, listLabs } = await lab()
   const start = performance.now()
   const log = (line: string) => {
     const seconds = ((performance.now() - start) / 1000).toFixed(2).padStart(6)
@@ -87,6 +87,8 @@ async function up(args: Awaited<ReturnType<typeof upOptions>['argv']>): Promise<
   const { file, controller, ipv6 } = args
   // Nothing keeps the lab alive before the end: a Ctrl-C ends it, too.
   const made = await createLab({ topology: file, name: args.name ?? labName(file), controller, ipv6, log })
+  if (controller) await made.settled()
+  await made.underlayWarm()
   if (args.dhcp && controller) {
     await Promise.all(
       made.guests.map(guest =>
@@ -100,12 +102,13 @@ async function up(args: Awaited<ReturnType<typeof upOptions>['argv']>): Promise<
   await made.release()
 
   const weft = ownCommand()
+  const which = (await listLabs()).length > 1 ? ` --lab ${made.name}` : ''
   const [host] = made.hosts
   const [guest, other] = made.guests
   const hints = [
-    ...(guest === undefined ? [] : [`${weft} lab exec ${guest} -- ip address`]),
-    ...(guest === undefined || other === undefined ? [] : [`${weft} lab ping ${guest} ${other}`]),
-    `${weft} lab exec ${host} -- ovs-vsctl show`,
+    ...(guest === undefined ? [] : [`${weft} lab exec${which} ${guest} -- ip address`]),
+    ...(guest === undefined || other === undefined ? [] : [`${weft} lab ping${which} ${guest} ${other}`]),
+    `${weft} lab exec${which} ${host} -- ovs-vsctl show`,
     ...(controller ? [`${weft} get ports --api ${made.apiEndpoint}`] : []),
     `${weft} lab down ${made.name}`,
   ]

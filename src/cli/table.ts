@@ -7,7 +7,12 @@ export function formatTable<Row>(columns: readonly Column<Row>[], rows: readonly
   for (const row of rows) lines.push(columns.map(([, cell]) => text(cell(row))))
   const widths = columns.map((_, index) => Math.max(...lines.map(line => line[index]!.length)))
   return lines
-    .map(line => line.map((cell, index) => cell.padEnd(widths[index]!)).join('  ').trimEnd())
+    .map(line =>
+      line
+        .map((cell, index) => cell.padEnd(widths[index]!))
+        .join('  ')
+        .trimEnd(),
+    )
     .join('\n')
 }
 

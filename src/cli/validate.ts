@@ -1,5 +1,5 @@
-import { parseTopologies } from '../../topology/document.ts'
 import { resolveTopology } from '../../topology/allocation.ts'
+import { parseTopologies } from '../../topology/document.ts'
 import { formatProblem } from '../../topology/problem.ts'
 import { readTopologyTexts } from '../topology-source.ts'
 import { CommandError, EXIT } from './exit-code.ts'

@@ -205,6 +205,13 @@ export class BridgeSession {
       this.#options.onProgress()
       return
     }
+    if (this.#log.enabled('debug')) {
+      for (const { before, after } of changes) {
+        const item = after ?? before
+        const what = after === undefined ? 'remove' : before === undefined ? 'add' : 'change'
+        this.#log.debug(`${what} ${item?.kind}`, { bridge: this.target, owner: item?.owner, reason: item?.reason })
+      }
+    }
     const { before, bundle, after } = messagesFor(changes)
     for (const message of before) this.connection.send(message)
     const answers: Promise<void>[] = []

@@ -15,7 +15,11 @@ export class Claims {
   readonly #byPort = new Map<string, Claim[]>()
 
   /** Records or, with `undefined`, withdraws what a host says; returns the claim that counts now. */
-  say(port: string, host: string, claim: { readonly ofport: number; readonly fresh: boolean } | undefined): Claim | undefined {
+  say(
+    port: string,
+    host: string,
+    claim: { readonly ofport: number; readonly fresh: boolean } | undefined,
+  ): Claim | undefined {
     const claims = this.#byPort.get(port) ?? []
     const place = claims.findIndex(one => one.host === host)
     if (claim === undefined) {
@@ -38,7 +42,11 @@ export class Claims {
   contested(): ReadonlyMap<string, readonly string[]> {
     const contested = new Map<string, string[]>()
     for (const [port, claims] of this.#byPort) {
-      if (claims.length > 1) contested.set(port, claims.map(claim => claim.host))
+      if (claims.length > 1)
+        contested.set(
+          port,
+          claims.map(claim => claim.host),
+        )
     }
     return contested
   }

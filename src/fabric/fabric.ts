@@ -9,16 +9,16 @@ import {
 import {
   type Listener,
   listenOvsdb,
-  operations,
   type Address as OvsdbAddress,
   type OvsdbSession,
+  operations,
   vswitch,
 } from 'ovsdb-client'
 import { brInt } from '../../flows/br-int.ts'
 import { brTun } from '../../flows/br-tun.ts'
 import { type Inputs, presenceId } from '../../flows/inputs.ts'
-import { ipv4 } from '../../topology/ipv4.ts'
 import type { Host } from '../../topology/host.ts'
+import { ipv4 } from '../../topology/ipv4.ts'
 import type { Topology } from '../../topology/topology.ts'
 import type { Logger } from '../log.ts'
 import { BridgeSession } from './bridge-session.ts'
@@ -238,7 +238,9 @@ export class Fabric {
       timer = setTimeout(
         () => {
           this.#waiters.delete(look)
-          reject(new Error(`the fabric has not settled: ${this.laggards().join('; ') || 'the condition does not hold'}`))
+          reject(
+            new Error(`the fabric has not settled: ${this.laggards().join('; ') || 'the condition does not hold'}`),
+          )
         },
         Math.max(0, deadline - performance.now()),
       )
@@ -375,7 +377,8 @@ export class Fabric {
     const ids = rows[0]?.external_ids
     const name = [ids?.get('hostname'), ids?.get('system-id')].find(one => one !== undefined && this.#hosts.has(one))
     const host = name === undefined ? undefined : this.#hosts.get(name)
-    if (host === undefined) throw new Error(`no host of the topology is called ${ids?.get('hostname') ?? '(no hostname)'}`)
+    if (host === undefined)
+      throw new Error(`no host of the topology is called ${ids?.get('hostname') ?? '(no hostname)'}`)
     if (!host.dialsIn) throw new Error(`host ${name} is dialled by Weft`)
     await host.accept(session)
   }
@@ -414,7 +417,7 @@ export class Fabric {
       message: message => {
         if (message.type === 'packet_in2') {
           if (place === undefined || message.packet === undefined) return
-          const inPort = message.metadata?.find(term => term.field.name === 'in_port')?.value
+          const inPort = message.match?.find(term => term.field.name === 'in_port')?.value
           this.#options.onPacketIn({
             ...place,
             inPort: Number(inPort ?? 0),

@@ -1,13 +1,5 @@
 import { createHash } from 'node:crypto'
-import {
-  byUuid,
-  named,
-  type Operation,
-  operations,
-  type Row,
-  type Uuid,
-  vswitch,
-} from 'ovsdb-client'
+import { byUuid, named, type Operation, operations, type Row, type Uuid, vswitch } from 'ovsdb-client'
 import { brInt } from '../../flows/br-int.ts'
 import { brTun } from '../../flows/br-tun.ts'
 import { allocateLocalVlans, localVlanKey, readLocalVlans } from './local-vlan.ts'
@@ -50,7 +42,12 @@ export interface HostPlan {
 export const MARK = 'weft'
 
 /** Names of the ports that Weft makes; an interface name has at most 15 characters. */
-export const PORT_NAMES = { patchTun: 'patch-tun', patchInt: 'patch-int', vxlan: 'weft-vxlan', gre: 'weft-gre' } as const
+export const PORT_NAMES = {
+  patchTun: 'patch-tun',
+  patchInt: 'patch-int',
+  vxlan: 'weft-vxlan',
+  gre: 'weft-gre',
+} as const
 
 const PROTOCOLS = ['OpenFlow13', 'OpenFlow14', 'OpenFlow15'] as const
 
@@ -77,7 +74,8 @@ interface WantedPort {
 }
 
 function wantedPorts(bridge: string, host: WantedHost): WantedPort[] {
-  if (bridge === brInt.name) return [{ name: PORT_NAMES.patchTun, type: 'patch', options: { peer: PORT_NAMES.patchInt } }]
+  if (bridge === brInt.name)
+    return [{ name: PORT_NAMES.patchTun, type: 'patch', options: { peer: PORT_NAMES.patchInt } }]
   const ports: WantedPort[] = [{ name: PORT_NAMES.patchInt, type: 'patch', options: { peer: PORT_NAMES.patchTun } }]
   if (host.tunnelIp !== undefined) {
     const options = { remote_ip: 'flow', key: 'flow', local_ip: host.tunnelIp }
@@ -160,7 +158,10 @@ function insertPort(port: WantedPort): { readonly operations: Operation[]; reado
   }
 }
 
-function insertController(host: WantedHost, bridge: string): { readonly operations: Operation[]; readonly name: string } {
+function insertController(
+  host: WantedHost,
+  bridge: string,
+): { readonly operations: Operation[]; readonly name: string } {
   const name = symbol('controller', bridge)
   const row = { target: host.target, max_backoff: MAX_BACKOFF, external_ids: { [MARK]: 'controller' } }
   return { name, operations: [ops.insert('Controller', row, name)] }
@@ -215,7 +216,10 @@ function repairBridge(
   const here = byUuid(bridge._uuid)
   if (bridge.fail_mode !== 'secure') operations.push(ops.update('Bridge', here, { fail_mode: 'secure' }))
   if (!sameSet(bridge.protocols, PROTOCOLS)) operations.push(ops.update('Bridge', here, { protocols: PROTOCOLS }))
-  if (bridge.datapath_type !== datapathType(host) && !(host.datapathType === 'system' && bridge.datapath_type === 'system')) {
+  if (
+    bridge.datapath_type !== datapathType(host) &&
+    !(host.datapathType === 'system' && bridge.datapath_type === 'system')
+  ) {
     operations.push(ops.update('Bridge', here, { datapath_type: datapathType(host) }))
   }
   for (const [key, value] of Object.entries(otherConfig(host, bridge.name))) {
@@ -253,10 +257,12 @@ function repairPorts(
 ): Operation[] {
   const operations: Operation[] = []
   const here = byUuid(bridge._uuid)
-  const present = new Map([...bridge.ports].flatMap(id => {
-    const row = database.Port.get(id)
-    return row === undefined ? [] : [[row.name, row] as const]
-  }))
+  const present = new Map(
+    [...bridge.ports].flatMap(id => {
+      const row = database.Port.get(id)
+      return row === undefined ? [] : [[row.name, row] as const]
+    }),
+  )
   for (const port of wanted) {
     const row = present.get(port.name)
     if (row === undefined) {

@@ -1,4 +1,4 @@
-import { type GroupMod, GROUP, type Message } from 'node-openflow'
+import { GROUP, type GroupMod, METER_FLAG, type Message } from 'node-openflow'
 import type { Change } from '../engine/engine.ts'
 import { deletionOf, replacementOf } from '../pipeline/flow-bytes.ts'
 import type { Bucket, Flow, Group, Item, Meter } from '../pipeline/item.ts'
@@ -96,18 +96,15 @@ function groupMod(command: GroupMod['command'], groupId: number, buckets: readon
     groupType: 'all',
     groupId,
     buckets: buckets.map(({ bucketId, actions }) => ({ bucketId, actions })),
-  } as GroupMod
+  }
 }
 
 function meterMod(command: 'add' | 'modify' | 'delete', meter: Meter): Message {
   return {
     type: 'meter_mod',
     command,
-    flags: METER_FLAGS,
+    flags: METER_FLAG.PKTPS | METER_FLAG.BURST,
     meterId: meter.meterId,
     bands: command === 'delete' ? [] : [{ type: 'drop', rate: meter.rate, burstSize: meter.burst }],
-  } as Message
+  }
 }
-
-/** Packets a second, with a burst (OpenFlow 1.5.1 § 7.3.4.4: OFPMF_PKTPS | OFPMF_BURST). */
-export const METER_FLAGS = 0x2 | 0x4

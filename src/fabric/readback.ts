@@ -1,6 +1,6 @@
-import { formatActions, GROUP, METER, type OpenFlowConnection } from 'node-openflow'
+import { GROUP, METER, type OpenFlowConnection } from 'node-openflow'
 import { isOurs } from '../pipeline/cookie.ts'
-import { encodeFlow, flowKey } from '../pipeline/flow-bytes.ts'
+import { encodeActionList, encodeFlow, flowKey } from '../pipeline/flow-bytes.ts'
 import type { Bucket, Flow, Group, Item, Meter } from '../pipeline/item.ts'
 
 /** What a bridge holds. */
@@ -55,7 +55,7 @@ async function readGroups(connection: OpenFlowConnection): Promise<(Group | Buck
         groupId,
         bucketId,
         actions,
-        text: formatActions(actions),
+        bytes: encodeActionList(actions),
         ...UNKNOWN,
       }
     }),

@@ -1,5 +1,7 @@
 import {
+  type Action,
   decodeMessage,
+  encodeActions,
   encodeMessage,
   type FlowMod,
   type Instruction,
@@ -34,7 +36,14 @@ export function encodeFlow(flow: {
 }): Uint8Array {
   writer.reset()
   encodeMessage(writer, { type: 'flow_mod', command: 'add', ...flow }, VERSION, 0)
-  return stored(writer.bytes())
+  return stored(writer.view())
+}
+
+/** The bytes of an action list: one form for all that mean the same. */
+export function encodeActionList(actions: readonly Action[]): Uint8Array {
+  writer.reset()
+  encodeActions(writer, actions, VERSION)
+  return stored(writer.view())
 }
 
 export function decodeFlow(bytes: Uint8Array): FlowMod {

@@ -32,8 +32,8 @@ export interface Bucket extends Owned {
   /** Deterministic and unique in its group, below 0xffffff00 (OpenFlow 1.5.1 § 7.3.4.3). */
   readonly bucketId: number
   readonly actions: readonly Action[]
-  /** `actions` in ovs-ofctl(8) syntax: equal text, equal bucket. */
-  readonly text: string
+  /** `actions` as OpenFlow 1.5 has them on the wire: equal bytes, equal bucket. */
+  readonly bytes: Uint8Array
 }
 
 /** A meter that drops what exceeds `rate`. */
@@ -49,7 +49,7 @@ export interface Meter extends Owned {
 /** Whether a bridge that holds `a` need not be touched to hold `b`. Both have the same key. */
 export function sameItem(a: Item, b: Item): boolean {
   if (a.kind === 'flow') return b.kind === 'flow' && sameBytes(a.bytes, b.bytes)
-  if (a.kind === 'bucket') return b.kind === 'bucket' && a.text === b.text
+  if (a.kind === 'bucket') return b.kind === 'bucket' && sameBytes(a.bytes, b.bytes)
   if (a.kind === 'meter') return b.kind === 'meter' && a.rate === b.rate && a.burst === b.burst
   return b.kind === 'group'
 }

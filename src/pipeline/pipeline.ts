@@ -1,15 +1,6 @@
-import {
-  type Action,
-  type Field,
-  fields,
-  formatActions,
-  type Instruction,
-  type MatchObject,
-  matchOf,
-  PORT,
-} from 'node-openflow'
+import { type Action, type Field, fields, type Instruction, type MatchObject, matchOf, PORT } from 'node-openflow'
 import { cookieOf } from './cookie.ts'
-import { encodeFlow, flowKey } from './flow-bytes.ts'
+import { encodeActionList, encodeFlow, flowKey } from './flow-bytes.ts'
 import type { Bucket, Flow, Group, Meter } from './item.ts'
 import { allocateRegisters, maskOf, type Register, type RegisterDeclaration } from './register.ts'
 
@@ -129,7 +120,8 @@ function check(
     const { id, match, sets, next, miss } = tables[table]!
     const what = `${name}.${table}`
     const before = place === 0 ? -1 : tables[order[place - 1]!]!.id
-    if (!Number.isInteger(id) || id <= before || id > 253) throw new Error(`${what}: table number ${id} does not follow ${before}`)
+    if (!Number.isInteger(id) || id <= before || id > 253)
+      throw new Error(`${what}: table number ${id} does not follow ${before}`)
     for (const later of miss === 'drop' ? next : [...next, miss]) {
       if (order.indexOf(later) <= place) throw new Error(`${what}: ${later} is not a later table`)
     }
@@ -233,8 +225,16 @@ export class ActionsBuilder<Next extends string, Sets extends string> {
 
   /** Ends the list as a member of a group. */
   inGroup(groupId: number, bucketId: number, owner: string, reason: string): Bucket {
-    const text = formatActions(this.actions)
-    return { kind: 'bucket', key: `bucket ${groupId} ${bucketId}`, groupId, bucketId, actions: this.actions, text, owner, reason }
+    return {
+      kind: 'bucket',
+      key: `bucket ${groupId} ${bucketId}`,
+      groupId,
+      bucketId,
+      actions: this.actions,
+      bytes: encodeActionList(this.actions),
+      owner,
+      reason,
+    }
   }
 }
 

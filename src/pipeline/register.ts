@@ -22,7 +22,7 @@ export interface Register {
 const REGISTERS = [...Array(16).keys()].map(number => fields[`reg${number as 0}`])
 
 /**
- * Gives each declared register its bits: first fit, in the order of declaration, reg0 upward.
+ * Gives each declared register its bits: first fit, in the order of declaration, reg0 upward, on a boundary that reads well in hex.
  *
  * Two registers share bits only when no table lies in both lifetimes.
  *
@@ -54,9 +54,10 @@ export function allocateRegisters<Name extends string>(
 }
 
 function firstFit(bits: number, alive: readonly { number: number; mask: number }[]) {
+  const boundary = bits > 16 ? 32 : bits > 8 ? 16 : bits > 4 ? 8 : 4
   for (let number = 0; number < REGISTERS.length; number++) {
     const used = alive.reduce((mask, other) => (other.number === number ? mask | other.mask : mask), 0)
-    for (let shift = 0; shift + bits <= 32; shift++) {
+    for (let shift = 0; shift + bits <= 32; shift += boundary) {
       if ((used & maskOf(bits, shift)) === 0) return { number, shift }
     }
   }

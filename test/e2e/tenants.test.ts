@@ -13,7 +13,8 @@ const settled = () =>
     'the fabric to settle',
     20_000,
   )
-const addressOf = async (name: string) => (await list<PortView>('ports')).find(port => port.name === name)!.fixed_ips[0]!
+const addressOf = async (name: string) =>
+  (await list<PortView>('ports')).find(port => port.name === name)!.fixed_ips[0]!
 const captures = (filter: string, guests: readonly string[]): Promise<Capture[]> =>
   Promise.all(guests.map(guest => lab.capture(guest, { interface: 'eth0', filter })))
 const stopped = async (running: readonly Capture[]) =>
@@ -39,13 +40,20 @@ describe('two tenants with the same addresses on three hosts', () => {
 
   test('guests get the addresses of their ports', async () => {
     const ports = await list<PortView>('ports')
-    for (const port of ports) expect(`${port.name} ${await lab.dhcp(port.name)}`).toBe(`${port.name} ${port.fixed_ips[0]}`)
-    expect((await list<LeaseView>('leases')).map(lease => lease.port).sort()).toEqual(ports.map(port => port.name).sort())
+    for (const port of ports)
+      expect(`${port.name} ${await lab.dhcp(port.name)}`).toBe(`${port.name} ${port.fixed_ips[0]}`)
+    expect((await list<LeaseView>('leases')).map(lease => lease.port).sort()).toEqual(
+      ports.map(port => port.name).sort(),
+    )
     await lab.underlayWarm()
   })
 
   test.each(['red', 'blue'])('guests of %s reach each other over three hosts', async tenant => {
-    for (const [from, to] of [['a', 'b'], ['b', 'c'], ['c', 'a']]) {
+    for (const [from, to] of [
+      ['a', 'b'],
+      ['b', 'c'],
+      ['c', 'a'],
+    ]) {
       const result = await lab.ping(`${tenant}-${from}`, `${tenant}-${to}`, { count: 3, intervalMs: 20 })
       expect(result).toMatchObject({ sent: 3, received: 3 })
     }
@@ -57,7 +65,9 @@ describe('two tenants with the same addresses on three hosts', () => {
     await lab.ping('red-a', 'red-b', { count: 5, intervalMs: 20 })
     await lab.exec('red-a', ['ping', '-b', '-c', '3', '-i', '0.02', '-W', '1', '10.0.0.255'])
     await lab.exec('red-a', ['arping', '-c', '2', '-w', '1', '-I', 'eth0', '10.0.0.200'])
-    const [{ mac_address } = { mac_address: '' }] = (await list<PortView>('ports')).filter(port => port.name === 'blue-b')
+    const [{ mac_address } = { mac_address: '' }] = (await list<PortView>('ports')).filter(
+      port => port.name === 'blue-b',
+    )
     await lab.exec('red-a', ['ip', 'neighbour', 'replace', '10.0.0.77', 'lladdr', mac_address, 'dev', 'eth0'])
     await lab.exec('red-a', ['ping', '-c', '3', '-i', '0.02', '-W', '1', '10.0.0.77'])
     expect(await stopped(watched)).toEqual([])
@@ -80,11 +90,15 @@ describe('two tenants with the same addresses on three hosts', () => {
     const names = ['red', 'blue'] as const
     const numbers = { red: 'vni 5001', blue: 'key=0x1771' }
     for (const tenant of names) {
-      const wire = await lab.capture('h1', { interface: 'br-underlay', filter: tenant === 'red' ? 'udp port 4789' : 'proto gre' })
+      const wire = await lab.capture('h1', {
+        interface: 'underlay0',
+        filter: tenant === 'red' ? 'udp port 4789' : 'proto gre',
+      })
       await lab.ping(`${tenant}-a`, `${tenant}-b`, { count: 2, intervalMs: 20 })
-      const lines = await wire.stop()
-      expect(lines.length).toBeGreaterThanOrEqual(4)
-      for (const line of lines) expect(line).toContain(numbers[tenant])
+      // tcpdump prints the outer packet and, on a line of its own, the one inside.
+      const outer = (await wire.stop()).filter(line => /vni \d+|key=0x/.test(line))
+      expect(outer.length).toBeGreaterThanOrEqual(4)
+      for (const line of outer) expect(line).toContain(numbers[tenant])
     }
   })
 
@@ -104,8 +118,21 @@ describe('two tenants with the same addresses on three hosts', () => {
     await lab.exec('h1', ['ip', 'link', 'set', 'unknown', 'up'])
     await lab.exec('h1', ['ip', 'link', 'set', 'unknown-in', 'up'])
     await lab.exec('h1', ['ip', 'address', 'add', '10.0.0.250/24', 'dev', 'unknown-in'])
-    await lab.vsctl('h1', 'add-port', 'br-int', 'unknown', '--', 'set', 'Interface', 'unknown', 'external_ids:iface-id=nobody')
-    const inside = await lab.capture('h1', { interface: 'unknown-in', filter: 'arp and not ether src host ff:ff:ff:ff:ff:ff' })
+    await lab.vsctl(
+      'h1',
+      'add-port',
+      'br-int',
+      'unknown',
+      '--',
+      'set',
+      'Interface',
+      'unknown',
+      'external_ids:iface-id=nobody',
+    )
+    const inside = await lab.capture('h1', {
+      interface: 'unknown-in',
+      filter: 'arp and not ether src host ff:ff:ff:ff:ff:ff',
+    })
     const guests = await captures('arp host 10.0.0.250', ['red-a', 'red-b', 'blue-a'])
     await lab.exec('h1', ['arping', '-c', '2', '-w', '1', '-I', 'unknown-in', await addressOf('red-a')])
     await lab.exec('red-a', ['arping', '-c', '2', '-w', '1', '-I', 'eth0', '10.0.0.200'])
@@ -122,8 +149,8 @@ describe('two tenants with the same addresses on three hosts', () => {
     expect(flows.filter(flow => flow.owner === 'foreign' || flow.owner.startsWith('nobody'))).toEqual([])
     expect(flows.some(flow => flow.owner === 'network red on h2')).toBe(true)
     const named = await lab.ofctl('h1', '-O', 'OpenFlow15', '--names', 'dump-flows', 'br-int')
-    expect(named).toContain('table=port_security')
-    expect(named).toContain('goto_table:l2_lookup')
+    expect(named).toMatch(/table="?port_security/)
+    expect(named).toMatch(/goto_table:"?l2_lookup/)
   })
 
   test('local VLANs are on record in the host’s own OVSDB', async () => {
@@ -136,14 +163,18 @@ describe('two tenants with the same addresses on three hosts', () => {
 describe('the data plane outlives the controller', () => {
   const dumps = async () => {
     const flows = await Promise.all(
-      ['h1', 'h2', 'h3'].flatMap(host => ['br-int', 'br-tun'].map(bridge => lab.ofctl(host, '-O', 'OpenFlow15', '--no-stats', 'dump-flows', bridge))),
+      ['h1', 'h2', 'h3'].flatMap(host =>
+        ['br-int', 'br-tun'].map(bridge => lab.ofctl(host, '-O', 'OpenFlow15', '--no-stats', 'dump-flows', bridge)),
+      ),
     )
     return flows.map(text => text.split('\n').sort())
   }
 
   test('killed and started again: 0 flow-mods, 0 OVSDB writes, 0 packets lost', async () => {
     const before = await dumps()
-    const configured = await Promise.all(['h1', 'h2', 'h3'].map(host => lab.exec(host, ['ovsdb-client', 'dump', 'Open_vSwitch', 'Bridge'])))
+    const configured = await Promise.all(
+      ['h1', 'h2', 'h3'].map(host => lab.exec(host, ['ovsdb-client', 'dump', 'Open_vSwitch', 'Bridge'])),
+    )
     const pings = lab.ping('red-a', 'red-c', { count: 300, intervalMs: 10 })
     await lab.stopController('SIGKILL')
     await lab.startController()
@@ -154,7 +185,9 @@ describe('the data plane outlives the controller', () => {
     }
     for (const host of await list<HostView>('hosts')) expect(host).toMatchObject({ settled: true, transactions: 0 })
     expect(await dumps()).toEqual(before)
-    const after = await Promise.all(['h1', 'h2', 'h3'].map(host => lab.exec(host, ['ovsdb-client', 'dump', 'Open_vSwitch', 'Bridge'])))
+    const after = await Promise.all(
+      ['h1', 'h2', 'h3'].map(host => lab.exec(host, ['ovsdb-client', 'dump', 'Open_vSwitch', 'Bridge'])),
+    )
     expect(after.map(dump => dump.stdout)).toEqual(configured.map(dump => dump.stdout))
     expect((await list<LeaseView>('leases')).length).toBe(6)
   })
@@ -180,9 +213,17 @@ describe('the data plane outlives the controller', () => {
 
   test('a port that is unplugged and plugged again works under its new number', async () => {
     await lab.unplug('red-b')
-    await until(async () => (await list<PortView>('ports')).some(port => port.name === 'red-b' && port.status === 'DOWN'), 'red-b to be down', 10_000)
+    await until(
+      async () => (await list<PortView>('ports')).some(port => port.name === 'red-b' && port.status === 'DOWN'),
+      'red-b to be down',
+      10_000,
+    )
     await lab.plug('red-b')
-    await until(async () => (await list<PortView>('ports')).some(port => port.name === 'red-b' && port.status === 'ACTIVE'), 'red-b to be up', 10_000)
+    await until(
+      async () => (await list<PortView>('ports')).some(port => port.name === 'red-b' && port.status === 'ACTIVE'),
+      'red-b to be up',
+      10_000,
+    )
     await settled()
     expect(await lab.ping('red-a', 'red-b', { count: 2, intervalMs: 20 })).toMatchObject({ received: 2 })
   })

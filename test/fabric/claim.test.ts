@@ -15,7 +15,11 @@ test('a port is where it was plugged last, and falls back when that plug goes', 
 })
 
 test('claims that were there before are ranked by host, whatever order they are read in', () => {
-  for (const order of [['h1', 'h2', 'h3'], ['h3', 'h1', 'h2'], ['h2', 'h3', 'h1']]) {
+  for (const order of [
+    ['h1', 'h2', 'h3'],
+    ['h3', 'h1', 'h2'],
+    ['h2', 'h3', 'h1'],
+  ]) {
     const claims = new Claims()
     for (const host of order) claims.say('p', host, old(1))
     expect(claims.say('p', 'h9', undefined)?.host).toBe('h1')

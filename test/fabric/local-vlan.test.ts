@@ -15,7 +15,10 @@ describe('local VLANs', () => {
   })
 
   test('keeps the VLAN of a network without ports, and frees that of a deleted one', () => {
-    const recorded = new Map([['idle', 1], ['deleted', 2]])
+    const recorded = new Map([
+      ['idle', 1],
+      ['deleted', 2],
+    ])
     const plan = allocateLocalVlans(recorded, new Set(['new']), network => network !== 'deleted')
     expect(plan).toEqual({ added: new Map([['new', 2]]), removed: ['deleted'], refused: [] })
   })
@@ -31,7 +34,10 @@ describe('local VLANs', () => {
   })
 
   test('of two networks under one VLAN the second gets another one', () => {
-    const recorded = new Map([['a', 5], ['b', 5]])
+    const recorded = new Map([
+      ['a', 5],
+      ['b', 5],
+    ])
     const plan = allocateLocalVlans(recorded, new Set(['a', 'b']), always)
     expect(plan).toEqual({ added: new Map([['b', 1]]), removed: ['b'], refused: [] })
   })

@@ -1,4 +1,4 @@
-import { formatFlow } from 'node-openflow'
+import { decodeActions, formatActions, formatFlow } from 'node-openflow'
 import { brInt } from '../../flows/br-int.ts'
 import { brTun } from '../../flows/br-tun.ts'
 import { createInputs, type Inputs, presenceId } from '../../flows/inputs.ts'
@@ -18,7 +18,7 @@ export interface Plan {
 export function rowsOf(plan: Plan): Inputs {
   const inputs = createInputs()
   declareUnits(inputs)
-  plan.hosts.forEach((host, index) => writeHost(inputs, host, index))
+  for (const [index, host] of plan.hosts.entries()) writeHost(inputs, host, index)
   Object.keys(plan.networks).forEach((name, index) => {
     const { type, segment } = plan.networks[name]!
     inputs.engine.set(inputs.networks, name, { name, type, number: index + 1, segment })
@@ -43,7 +43,11 @@ export function writeHost(inputs: Inputs, host: string, index: number): void {
 }
 
 /** A port id as flows carry it in packet-ins: the name's bytes as hex digits. */
-const idOf = (name: string) => [...name].map(char => char.charCodeAt(0).toString(16)).join('').padStart(32, '0')
+const idOf = (name: string) =>
+  [...name]
+    .map(char => char.charCodeAt(0).toString(16))
+    .join('')
+    .padStart(32, '0')
 
 /** Binds a port; its number, MAC, address and port number follow from how many there are. */
 export function plug(inputs: Inputs, name: string, network: string, host: string): void {
@@ -93,7 +97,7 @@ export function textOf(item: Item, bridge: string): string {
     case 'group':
       return `group_id=${item.groupId},type=all  ${why}`
     case 'bucket':
-      return `group_id=${item.groupId},bucket_id=${item.bucketId},actions=${item.text}  ${why}`
+      return `group_id=${item.groupId},bucket_id=${item.bucketId},actions=${formatActions(decodeActions(item.bytes, 6))}  ${why}`
     case 'meter':
       return `meter=${item.meterId},pktps,burst,band=type=drop,rate=${item.rate},burst_size=${item.burst}  ${why}`
   }

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createInputs, type Inputs } from '../../flows/inputs.ts'
 import { declareUnits } from '../../flows/units.ts'
+import type { Table } from '../../src/engine/table.ts'
 import { sameItem } from '../../src/pipeline/item.ts'
 import { dump, type Plan, plug, rowsOf, unplug } from './fixture.ts'
 
@@ -140,14 +141,21 @@ describe('after any history', () => {
           } else {
             const row = live.hosts.get(at)
             if (number === 0) live.engine.set(live.hosts, at, undefined)
-            else live.engine.set(live.hosts, at, { name: at, tunnelIp: 0xc0000200 + number * 16 + Number(at[1]), brInt: row?.brInt ?? { patchTun: 1 }, brTun: { patchInt: number, vxlan: number + 1, gre: number + 2 } })
+            else
+              live.engine.set(live.hosts, at, {
+                name: at,
+                tunnelIp: 0xc0000200 + number * 16 + Number(at[1]),
+                brInt: row?.brInt ?? { patchTun: 1 },
+                brTun: { patchInt: number, vxlan: number + 1, gre: number + 2 },
+              })
           }
         }
         apply()
         const rebuilt = createInputs()
         declareUnits(rebuilt)
-        for (const table of ['bindings', 'presences', 'ports', 'subnets', 'networks', 'hosts'] as const) {
-          for (const [id, row] of live[table].entries()) rebuilt.engine.set<object, string>(rebuilt[table], id, row)
+        for (const name of ['bindings', 'presences', 'ports', 'subnets', 'networks', 'hosts'] as const) {
+          const table = rebuilt[name] as Table<object>
+          for (const [id, row] of live[name].entries()) rebuilt.engine.set(table, id, row)
         }
         rebuilt.engine.flush()
         for (const target of targets) {

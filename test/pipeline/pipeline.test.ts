@@ -7,7 +7,14 @@ const registers = { network: { bits: 24 }, kind: { bits: 8 }, port: { bits: 16, 
 
 const br = pipeline('br', registers, {
   first: { id: 0, match: ['in_port'], sets: ['network', 'kind'], next: ['second'], miss: 'drop', missReason: 'm' },
-  second: { id: 4, match: ['network', 'kind', 'eth_dst'], sets: ['port'], next: ['third'], miss: 'third', missReason: 'm' },
+  second: {
+    id: 4,
+    match: ['network', 'kind', 'eth_dst'],
+    sets: ['port'],
+    next: ['third'],
+    miss: 'third',
+    missReason: 'm',
+  },
   third: { id: 9, match: ['port'], next: [], miss: 'drop', missReason: 'm' },
 })
 const t = br.tables
@@ -16,14 +23,16 @@ const row = { match: [], next: [], miss: 'drop', missReason: 'm' } as const
 
 describe('a pipeline is checked when it is declared', () => {
   test('a table may only lead to later ones', () => {
-    expect(() =>
-      pipeline('b', {}, { a: { id: 0, ...row }, b: { id: 1, ...row, next: ['a'] } }),
-    ).toThrow('b.b: a is not a later table')
+    expect(() => pipeline('b', {}, { a: { id: 0, ...row }, b: { id: 1, ...row, next: ['a'] } })).toThrow(
+      'b.b: a is not a later table',
+    )
     expect(() => pipeline('b', {}, { a: { id: 0, ...row, miss: 'a' } })).toThrow('b.a: a is not a later table')
   })
 
   test('table numbers grow', () => {
-    expect(() => pipeline('b', {}, { a: { id: 3, ...row }, b: { id: 3, ...row } })).toThrow('table number 3 does not follow 3')
+    expect(() => pipeline('b', {}, { a: { id: 3, ...row }, b: { id: 3, ...row } })).toThrow(
+      'table number 3 does not follow 3',
+    )
   })
 
   test('a register is used within its lifetime', () => {
@@ -77,7 +86,9 @@ describe('a flow', () => {
     const same = t.second({ eth_dst: 0xfa163e000001, kind: 2, network: 5 }, 'specific').because('x', 'y')
     expect(same.key).toBe(flow.key)
     expect(t.second({ network: 5, kind: 2, eth_dst: 0xfa163e000001 }).because('x', 'y').key).not.toBe(flow.key)
-    expect(t.second({ network: 5, kind: 3, eth_dst: 0xfa163e000001 }, 'specific').because('x', 'y').key).not.toBe(flow.key)
+    expect(t.second({ network: 5, kind: 3, eth_dst: 0xfa163e000001 }, 'specific').because('x', 'y').key).not.toBe(
+      flow.key,
+    )
   })
 
   test('is deleted strictly, without its actions', () => {
@@ -88,12 +99,16 @@ describe('a flow', () => {
 
   test('is modified when only its actions change, and added anew when its cookie does', () => {
     const other = t.second({ network: 5, kind: 2, eth_dst: 0xfa163e000001 }, 'specific').set({ port: 8 }).goto('third')
-    expect(decodeFlow(replacementOf(flow.bytes, other.because('port a', 'goes to a').bytes)).command).toBe('modify_strict')
+    expect(decodeFlow(replacementOf(flow.bytes, other.because('port a', 'goes to a').bytes)).command).toBe(
+      'modify_strict',
+    )
     expect(decodeFlow(replacementOf(flow.bytes, other.because('port b', 'goes to b').bytes)).command).toBe('add')
   })
 
   test('a value that does not fit its register is refused', () => {
-    expect(() => t.second({ network: 1 << 24 }).because('x', 'y')).toThrow('register network cannot hold 16777216 in 24 bits')
+    expect(() => t.second({ network: 1 << 24 }).because('x', 'y')).toThrow(
+      'register network cannot hold 16777216 in 24 bits',
+    )
     expect(() => t.second({}).set({ port: 65_536 })).toThrow('register port cannot hold 65536 in 16 bits')
   })
 })
