@@ -1,6 +1,9 @@
+import { once } from 'node:events'
 import { closeSync, existsSync, openSync, readFileSync, statSync, watch } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
+import { get, type IncomingMessage } from 'node:http'
 import { join, resolve } from 'node:path'
+import { json } from 'node:stream/consumers'
 import { type Cage, OUTSIDE_ALL_MEMBERS } from './cage.ts'
 import { LabError } from './error.ts'
 import type { LabLayout } from './layout.ts'
@@ -74,4 +77,12 @@ export async function startController(
   } finally {
     for (const file of files) closeSync(file)
   }
+}
+
+/** Whether the controller has nothing left to do. */
+export async function isSettled(folder: string): Promise<boolean> {
+  const [response] = (await once(get({ socketPath: apiPath(folder), path: '/v1/status' }), 'response')) as [
+    IncomingMessage,
+  ]
+  return ((await json(response)) as { settled: boolean }).settled
 }

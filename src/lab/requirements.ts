@@ -4,9 +4,10 @@ import { LabError } from './error.ts'
 
 /** The Debian package of every program that a lab runs. `scripts/install-deps` installs them all. */
 export const PACKAGES = {
+  arping: 'iputils-arping',
   bash: 'bash',
   dhclient: 'isc-dhcp-client',
-  dhcpcd: 'dhcpcd5',
+  dhcpcd: 'dhcpcd-base',
   ethtool: 'ethtool',
   ip: 'iproute2',
   mount: 'mount',

@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline'
 import { Cage, OUTSIDE_ALL_MEMBERS, type SpawnOptions } from './cage.ts'
 import { Capture, type CaptureOptions } from './capture.ts'
 import { type CommandOptions, type CommandResult, completion, succeed } from './command.ts'
-import { apiPath, PID_FILE, startController } from './controller.ts'
+import { apiPath, isSettled, PID_FILE, startController } from './controller.ts'
 import { killDaemon } from './daemon.ts'
 import { LabError } from './error.ts'
 import { addressOf, type DhcpClient, obtainAddress, plugArguments } from './guest.ts'
@@ -11,6 +11,7 @@ import { type Daemon, startDaemon, warmUnderlay } from './host.ts'
 import { CONTROLLER, type LabGuest, type LabHost, type LabLayout } from './layout.ts'
 import { discard, folderOf, type LabRecord } from './record.ts'
 import { checkPrograms } from './requirements.ts'
+import { until } from './until.ts'
 
 /** The first port of `tcp`; each transfer takes the next one. */
 const TCP_PORTS = 20_000
@@ -201,6 +202,11 @@ export class Lab implements AsyncDisposable {
     const { layout, topology, weft } = this.#record
     if (weft === undefined) throw new LabError(`lab ${this.name} has no controller`)
     await startController(this.#cage, this.folder, layout, topology, weft)
+  }
+
+  /** Resolves when the controller has heard every host out and every bridge holds what it is to hold. */
+  settled(timeoutMs = 20_000): Promise<void> {
+    return until(() => isSettled(this.folder), 'the bridges to hold what they should', timeoutMs)
   }
 
   /** Has every host learn the neighbours of its tunnel endpoint: first packets are lost otherwise (OVS-FACTS: 46). */
