@@ -12,12 +12,14 @@ import {
   onfForm,
   subfieldText,
 } from './action.ts'
-import { withFallbacks } from './codec/node.ts'
+import { complete } from './codec/node.ts'
 import { form, type Input, list, type Output, or, pad, spread, struct, u8, u16, u32, union } from './codec/schema.ts'
 import { niciraActions } from './nicira/actions.ts'
 import { portName, type TextNames } from './text/names.ts'
 import { hex } from './text/values.ts'
 
+/** Texts are the same for all versions. */
+const LATEST = 6
 const CONTROLLER = 0xfffffffd
 const LARGEST_PORT = 0xffffff00
 const ethertype = (type: number) => `0x${type.toString(16).padStart(4, '0')}`
@@ -84,7 +86,7 @@ export type DecodedAction = Output<typeof actionUnion>
 export const formatAction = (a: Action, names?: TextNames): string => {
   if (a.type === 'raw') return `raw:${Array.from(a.bytes, byte => byte.toString(16).padStart(2, '0')).join('')}`
   const row = actionRows[a.type]
-  return row.text(withFallbacks(row.forms[0]!.body, a, 6) as never, names)
+  return row.text(complete(row.body, a, LATEST) as never, names)
 }
 
 /** Text of actions in ovs-ofctl's syntax, comma-separated; `drop` for none. */

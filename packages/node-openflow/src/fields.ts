@@ -8,8 +8,11 @@ import {
   hexadecimalOf,
   ipv4,
   ipv6,
+  packetType,
   port,
   shifted,
+  signedFlags,
+  unmasked,
 } from './text/values.ts'
 
 /** A place of a field on the wire: OXM class, number in it, experimenter for class 0xffff. */
@@ -39,7 +42,6 @@ const nxmNx = wire('NXM_NX_', 0x0001)
 const ericsson = wire('ERICOXM_OF_', 0x1000)
 const packetRegister = wire('OXM_OF_', 0x8001)
 const onf = wire('ONFOXM_ET_', 0xffff, 0x4f4e4600)
-const nicira = wire('NXOXM_ET_', 0xffff, 0x00002320)
 
 /** What must be matched beside a field (OpenFlow 1.5.1 § 7.2.3.6): one of `values` of another one; `implied` is added where missing. */
 export interface Prerequisite {
@@ -78,8 +80,10 @@ interface Options {
   readonly match?: string
   readonly needs?: readonly Prerequisite[]
   readonly maskable?: false
-  /** The mask that OVS gives back for an exact match that it does not keep in full. */
-  readonly exact?: number
+  /** An exact match has a mask all the same, since the wire has more bits than there are. */
+  readonly exactMasked?: true
+  /** Bytes on the wire, where they are more than the bits need. */
+  readonly bytes?: number
   /** Bits that a subfield can address, where they are fewer. */
   readonly subfield?: number
 }
@@ -116,8 +120,8 @@ const CT_STATE = ['new', 'est', 'rel', 'rpl', 'inv', 'trk', 'snat', 'dnat']
  * Widths, numbers, masks, prerequisites: OpenFlow 1.5.1 § 7.2.3.7, ovs-fields(7).
  */
 const rows = {
-  packet_type: field(32, [oxm(44, { from: 6 })], 4, hexadecimal, exact),
-  dp_hash: field(32, [nxmNx(35), nicira(0)], 2, hexadecimal),
+  packet_type: field(32, [oxm(44)], 4, packetType, exact),
+  dp_hash: field(32, [nxmNx(35)], 2, hexadecimal),
   recirc_id: field(32, [nxmNx(36)], 2, hexadecimal, exact),
   conj_id: field(32, [nxmNx(37)], 2, decimal, exact),
   in_port: field(32, [oxm(0)], 9, port, { ...exact, name: 'in_port_oxm', match: 'in_port' }),
@@ -169,9 +173,9 @@ const rows = {
   }),
   icmpv6_type: field(8, [nxmNx(21), oxm(29)], 19, decimal, { ...exact, match: 'icmp_type', needs: ICMPV6 }),
   icmpv6_code: field(8, [nxmNx(22), oxm(30)], 19, decimal, { ...exact, match: 'icmp_code', needs: ICMPV6 }),
-  nd_reserved: field(32, [ericsson(1)], 19.3, decimal, { ...exact, needs: ND }),
+  nd_reserved: field(32, [ericsson(1, { label: 'ICMPV6_ND_RESERVED' })], 19.3, decimal, { ...exact, needs: ND }),
   nd_target: field(128, [nxmNx(23), oxm(31)], 19.1, ipv6, { needs: ND }),
-  nd_options_type: field(8, [ericsson(2)], 19.4, decimal, { ...exact, needs: ND }),
+  nd_options_type: field(8, [ericsson(2, { label: 'ICMPV6_ND_OPTIONS_TYPE' })], 19.4, decimal, { ...exact, needs: ND }),
   nd_sll: field(48, [nxmNx(24), oxm(32)], 19.2, ethernet, { needs: ND_SOLICIT }),
   nd_tll: field(48, [nxmNx(25), oxm(33)], 19.2, ethernet, { needs: ND_ADVERT }),
   arp_op: field(16, [nxmOf(15), oxm(21)], 14, decimal, { ...exact, needs: ARP }),
@@ -180,13 +184,13 @@ const rows = {
   arp_sha: field(48, [nxmNx(17), oxm(24)], 15, ethernet, { needs: ARP }),
   arp_tha: field(48, [nxmNx(18), oxm(25)], 15, ethernet, { needs: ARP }),
   tunnel_id: field(64, [nxmNx(16, { label: 'TUN_ID' }), oxm(38)], 7, hexadecimal, { name: 'tun_id' }),
-  tun_flags: field(1, [nxmNx(104)], 7.3, flags(1, ['oam'])),
+  tun_flags: field(1, [nxmNx(104)], 7.3, signedFlags(1, ['oam']), { bytes: 2, exactMasked: true }),
   tun_ipv4_src: field(32, [nxmNx(31)], 7, ipv4, { name: 'tun_src' }),
   tun_ipv4_dst: field(32, [nxmNx(32)], 7, ipv4, { name: 'tun_dst' }),
   tun_ipv6_src: field(128, [nxmNx(109)], 7, ipv6),
   tun_ipv6_dst: field(128, [nxmNx(110)], 7, ipv6),
   tun_gbp_id: field(16, [nxmNx(38)], 7.1, decimal),
-  tun_gbp_flags: field(8, [nxmNx(39)], 7.2, hexadecimal),
+  tun_gbp_flags: field(8, [nxmNx(39)], 7.2, unmasked(hexadecimal)),
   ...numbered('reg', [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15], i =>
     field(32, [nxmNx(i)], 6, hexadecimal),
   ),
@@ -195,7 +199,7 @@ const rows = {
   ),
   ...numbered('xxreg', [0, 1, 2, 3], i => field(128, [nxmNx(111 + i)], 6, hexadecimal)),
   pkt_mark: field(32, [nxmNx(33)], 1, hexadecimal),
-  ct_state: field(32, [nxmNx(105)], 3, flags(0xff, CT_STATE), { exact: 0xff }),
+  ct_state: field(8, [nxmNx(105)], 3, flags(0xff, CT_STATE), { bytes: 4, exactMasked: true, subfield: 32 }),
   ct_zone: field(16, [nxmNx(106)], 3, decimal, exact),
   ct_mark: field(32, [nxmNx(107)], 3, hexadecimal),
   ct_label: field(128, [nxmNx(108)], 3, hexadecimal),
@@ -236,8 +240,8 @@ export interface Field {
   readonly prerequisites: readonly Prerequisite[]
   /** Every bit set. */
   readonly ones: number | bigint
-  /** The mask that OVS gives back for an exact match, where it does not keep the field in full. */
-  readonly exactMask: number | undefined
+  /** An exact match has a mask all the same, as OVS has it. */
+  readonly exactMasked: boolean
   /** Bits that a subfield can address. */
   readonly subfieldBits: number
   /** ovs-ofctl's names: in actions, in matches, in subfields (`NXM_NX_REG0[0..15]`), and the rank in a match. */
@@ -262,7 +266,7 @@ const headerOf = (wire: Wire, bytes: number): FieldHeader => ({
 })
 
 const fieldOf = (name: string, row: Row<unknown>, index: number): Field => {
-  const bytes = widthOf(row.bits)
+  const bytes = row.bytes ?? widthOf(row.bits)
   const wide = bytes > 6
   const [first] = row.wires
   const header = (version: number) => headerOf(row.wires.findLast(({ from }) => from <= version) ?? first, bytes)
@@ -276,7 +280,7 @@ const fieldOf = (name: string, row: Row<unknown>, index: number): Field => {
     maskable: row.maskable ?? true,
     prerequisites: row.needs ?? [],
     ones: wide ? (1n << BigInt(row.bits)) - 1n : 2 ** row.bits - 1,
-    exactMask: row.exact,
+    exactMasked: row.exactMasked ?? false,
     subfieldBits: row.subfield ?? row.bits,
     text: {
       name: textName,

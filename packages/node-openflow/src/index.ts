@@ -2,10 +2,13 @@
 
 export type { Assignment, Subfield } from './action.ts'
 export { type Action, type DecodedAction, formatAction } from './actions.ts'
+export { BundleError, type BundleOptions, type BundlePart } from './bundle.ts'
+export { type CloseCode, ConnectionClosed } from './closed.ts'
 // The codec.
 export { type Backend, defaultBackend } from './codec/codec.ts'
 export { DecodeError, EncodeError, Reader } from './codec/reader.ts'
 export { Writer } from './codec/writer.ts'
+export { type ConnectionHandlers, type ConnectionOptions, OpenFlowConnection } from './connection.ts'
 export {
   BUNDLE_FLAG,
   FLOW_FLAG,
@@ -18,7 +21,9 @@ export {
   TABLE,
   VLAN_PRESENT,
 } from './constants.ts'
+export { OpenFlowError } from './error.ts'
 export { type Field, type FieldName, type FieldValue, fieldList, fields } from './fields.ts'
+export { ProtocolError } from './framer.ts'
 export { type DecodedInstruction, formatActions, type Instruction } from './instructions.ts'
 export { type Match, type MatchObject, matchOf } from './match.ts'
 export {
@@ -36,6 +41,7 @@ export {
   VERSIONS,
   type Version,
 } from './messages.ts'
+export type { MultipartEntry, MultipartKind, MultipartRequest } from './multipart.ts'
 export { CT } from './nicira/actions.ts'
 export { NAT } from './nicira/nat.ts'
 export type { MatchTerm } from './oxm.ts'
@@ -50,6 +56,16 @@ export {
 export type { FlowEntry } from './protocol/multipart/flow.ts'
 export type { GroupDesc } from './protocol/multipart/group-desc.ts'
 export type { Port } from './protocol/port.ts'
+export {
+  type Address,
+  connectOpenFlow,
+  type ListenOptions,
+  listenOpenFlow,
+  OpenFlowServer,
+  type TlsOptions,
+} from './server.ts'
+export { errorName } from './text/errors.ts'
 export { type FlowText, formatFlow } from './text/flow.ts'
 export { formatMatch } from './text/match.ts'
 export type { TextNames } from './text/names.ts'
+export type { Timers } from './timers.ts'

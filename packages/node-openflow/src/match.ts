@@ -94,7 +94,8 @@ for (const wide of fieldList) {
 const split = (term: MatchTerm): MatchTerm[] => {
   if (term.field === fields.vlan_tci) return splitTci(term)
   const registers = parts.get(term.field)
-  if (registers === undefined) return [term]
+  // An Ethernet packet is what every match is of where it does not say otherwise.
+  if (registers === undefined) return term.field === fields.packet_type && term.value === 0 ? [] : [term]
   return registers.flatMap((register, i) => {
     const shift = BigInt(32 * (registers.length - 1 - i))
     const word = (value: number | bigint) => Number((BigInt(value) >> shift) & 0xffffffffn)
@@ -167,7 +168,7 @@ export const getTerms = (r: Reader): Match => {
   }
   return seen === undefined ? terms : terms.sort(byIndex)
 }
-const needsSplit = (field: Field) => field === fields.vlan_tci || parts.has(field)
+const needsSplit = (field: Field) => field === fields.vlan_tci || field === fields.packet_type || parts.has(field)
 
 const OXM = 1
 

@@ -1,5 +1,6 @@
+import { ONF } from './action.ts'
 import { type Codec, codec } from './codec/codec.ts'
-import { withFallbacks } from './codec/node.ts'
+import { complete, formsOf } from './codec/node.ts'
 import { DecodeError, Reader } from './codec/reader.ts'
 import { type Input, type Output, rest, struct, union } from './codec/schema.ts'
 import type { Writer } from './codec/writer.ts'
@@ -118,17 +119,36 @@ const RELEASES: Readonly<Record<Version, string>> = { 4: '1.3', 5: '1.4', 6: '1.
 /** The message as `ovs-ofctl ofp-print` writes it, but for what it says of a packet's contents; ends with a line feed. */
 export function formatMessage(message: Message, version: Version, xid = 0, names?: TextNames): string {
   const row = message.type === 'raw' ? undefined : messageRows[message.type]
-  const form = row?.forms.find(({ from, to }) => from <= version && version <= to) ?? row?.forms[0]
-  const whole = form === undefined ? message : withFallbacks(form.body, message, version)
-  const label = row?.label ?? labelOf(message)
-  const body = row === undefined ? ' ***unknown***' : row.text(whole as never, { version, names })
-  const text = `${label} (OF${RELEASES[version]}) (xid=0x${xid.toString(16)}):${body}`.replace(/ $/, '')
+  const whole = complete(messageSchema.node, message, version)
+  const kind = 'kind' in message && typeof message.kind === 'string' ? message.kind : ''
+  const label =
+    row === undefined
+      ? `unknown message ${message.type === 'raw' ? message.tag : ''}`
+      : labelOf(message.type, row, kind, version)
+  const body = row === undefined ? '' : row.text(whole as never, { version, names })
+  const text = `${label}${headText(version, xid)}${body}`.replace(/ $/, '')
   return text.endsWith('\n') ? text : `${text}\n`
 }
 
-/** ovs-ofctl's name: OFPT_FLOW_MOD, OFPST_FLOW reply. */
-const labelOf = (message: Message): string => {
-  if (message.type === 'multipart_request') return `OFPST_${message.kind.toUpperCase()} request`
-  if (message.type === 'multipart_reply') return `OFPST_${message.kind.toUpperCase()} reply`
-  return `OFPT_${message.type.toUpperCase()}`
+const headText = (version: Version, xid: number) => ` (OF${RELEASES[version]}) (xid=0x${xid.toString(16)}):`
+
+/** ovs-ofctl's name: OFPT_FLOW_MOD, OFPST_FLOW reply, ONFT_BUNDLE_CONTROL. */
+const labelOf = (type: string, row: MessageRow<unknown, unknown>, kind: string, version: Version): string => {
+  if (row.label !== undefined) return row.label
+  if (formsOf(row, version).some(({ tags }) => tags[1] === ONF)) return `ONFT_${type.toUpperCase()}`
+  if (row === multipartRequest) return `OFPST_${kind.toUpperCase()} request`
+  if (row === multipartReply) return `OFPST_${kind.toUpperCase()} reply`
+  return `OFPT_${type.toUpperCase()}`
+}
+
+/** What formatMessage begins with for a message of which only the start is there; undefined where that does not say. */
+export function messageLabel(start: Uint8Array, version: Version): string | undefined {
+  const [, tag] = start
+  const found = Object.entries(messageRows).find(([, row]) =>
+    formsOf(row, version).some(({ tags }) => tags.length === 1 && tags[0] === tag),
+  )
+  if (found === undefined) return undefined
+  const [type, row] = found
+  const xid = new DataView(start.buffer, start.byteOffset).getUint32(4)
+  return `${labelOf(type, row, '', version)}${headText(version, xid)}`
 }

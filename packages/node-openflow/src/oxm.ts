@@ -55,7 +55,7 @@ const unknownField = (header: number, experimenter: number, bytes: number): Fiel
     maskable: true,
     prerequisites: [],
     ones: (1n << BigInt(bytes * 8)) - 1n,
-    exactMask: undefined,
+    exactMasked: false,
     subfieldBits: bytes * 8,
     text: { name, match: name, subfield: name, rank: Number.POSITIVE_INFINITY, format: { match: write, set: write } },
     headers: [place, place, place],
@@ -221,8 +221,8 @@ export const termOf = (
   value: number | bigint,
   mask: number | bigint | undefined,
 ): MatchTerm | undefined => {
-  const used = mask === undefined ? field.exactMask : and(mask, field.ones)
-  if (used === undefined || used === field.ones) return { field, value }
+  const used = mask === undefined ? field.ones : and(mask, field.ones)
+  if (used === field.ones && !field.exactMasked) return { field, value }
   if (used === 0 || used === 0n) return undefined
   return { field, value: and(value, used), mask: used }
 }

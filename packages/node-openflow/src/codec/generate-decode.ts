@@ -412,7 +412,7 @@ const isRun = (unresolved: Node, version: number): boolean => {
 const tagTree = (node: UnionNode, version: number) => {
   const tree = new Map<number, { plain?: [string, Form]; further: [string, Form][] }>()
   for (const name in node.cases)
-    for (const form of formsOf(node.cases[name]!, version)) {
+    for (const form of formsOf(node.cases[name], version)) {
       const first = form.tags[0]!
       const entry = tree.get(first) ?? { further: [] }
       tree.set(first, entry)

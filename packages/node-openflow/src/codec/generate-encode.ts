@@ -258,7 +258,7 @@ class Encoder {
     source.guarded(kind, within, () => {
       source.add(`switch (${kind}) {`)
       for (const name in node.cases) {
-        const forms = formsOf(node.cases[name]!, this.version)
+        const forms = formsOf(node.cases[name], this.version)
         if (forms.length === 0) continue
         source.add(`case ${JSON.stringify(name)}: {`)
         for (const form of forms) {

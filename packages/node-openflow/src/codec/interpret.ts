@@ -233,7 +233,7 @@ const encodeUnion = (node: UnionNode, w: Writer, value: Plain, version: number, 
     else encodeVariant(node.header, [value['tag'] as number], node.other, w, value, version, context)
     return
   }
-  const form = formsOf(node.cases[name] ?? [], version).find(({ when }) => when === undefined || when(value as never))
+  const form = formsOf(node.cases[name], version).find(({ when }) => when === undefined || when(value as never))
   if (form === undefined) throw new EncodeError(`no ${name} in version ${version}`)
   try {
     encodeVariant(node.header, form.tags, form.body, w, value, version, context)
@@ -329,7 +329,7 @@ const findForm = (
 
 const formOf = (node: UnionNode, version: number, tags: readonly number[]) => {
   for (const name in node.cases)
-    for (const form of formsOf(node.cases[name]!, version))
+    for (const form of formsOf(node.cases[name], version))
       if (form.tags.length === tags.length && form.tags.every((tag, i) => tag === tags[i])) return { name, form }
   return undefined
 }

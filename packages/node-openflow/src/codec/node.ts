@@ -140,11 +140,16 @@ export interface Form {
   /** Whether this form can carry the value; the first one that can is written. */
   readonly when?: (value: never) => boolean
 }
+/** A variant: the members of its value, and the forms it takes on the wire. */
+export interface Case {
+  readonly body: Node
+  readonly forms: readonly Form[]
+}
 export interface UnionNode {
   readonly kind: 'union'
   readonly header: Header
   readonly discriminant: string
-  readonly cases: Readonly<Record<string, readonly Form[]>>
+  readonly cases: Readonly<Record<string, Case>>
   /** Members of an unknown variant after its `tag`; without it an unknown variant is kept whole as `bytes`. */
   readonly other?: Node
   /** Large variants: a function of its own each, generated when first used. */
@@ -194,9 +199,9 @@ export const resolve = (node: Node, version: number): Node => {
   return found
 }
 
-/** The forms of a variant that exist in a version. */
-export const formsOf = (forms: readonly Form[], version: number): readonly Form[] =>
-  forms.filter(form => form.from <= version && version <= form.to)
+/** The forms of a variant that exist in a version; none of a name that is no variant. */
+export const formsOf = (variant: Case | undefined, version: number): readonly Form[] =>
+  variant?.forms.filter(form => form.from <= version && version <= form.to) ?? []
 
 export const headerSize = (header: Header): number => header.parts.reduce((size, part) => size + part.bytes, 0)
 
@@ -266,15 +271,44 @@ export const keysOf = (unresolved: Node, version: number): { required: string[];
 export const isHidden = (node: Node): boolean =>
   node.kind === 'pad' || node.kind === 'length' || node.kind === 'lengthOf'
 
-/** The value with its fallbacks filled in, as decoding would give it; not in nested lists. */
-export const withFallbacks = (unresolved: Node, value: object, version: number): object => {
+/** The value as decoding its encoding would give it, as far as fallbacks go. */
+export const complete = (unresolved: Node, value: unknown, version: number): unknown => {
   const node = resolve(unresolved, version)
-  if (node.kind !== 'struct' && node.kind !== 'properties') return value
-  const complete: { [name: string]: unknown } = { ...value }
-  for (const member of node.kind === 'struct' ? node.members : node.properties) {
-    if ('spread' in member && member.spread === true)
-      Object.assign(complete, withFallbacks(member.node, complete, version))
-    else if (member.fallback !== undefined) complete[member.name] ??= member.fallback
+  switch (node.kind) {
+    case 'list':
+    case 'one':
+      return (value as readonly unknown[]).map(element => complete(node.of, element, version))
+    case 'after':
+      return complete(node.of, value, version)
+    case 'absent':
+      return node.value
+    case 'struct':
+    case 'properties':
+    case 'union':
+      return completeObject(node, value as Plain, version)
+    default:
+      return value
   }
-  return complete
+}
+type Plain = Readonly<Record<string, unknown>>
+
+const completeObject = (node: StructNode | PropertiesNode | UnionNode, value: Plain, version: number): Plain => {
+  if (node.kind === 'union') {
+    const body = node.cases[String(value[node.discriminant])]?.body ?? node.other
+    const inner = body === undefined ? undefined : resolve(body, version)
+    const isObject = inner?.kind === 'struct' || inner?.kind === 'union'
+    return isObject ? completeObject(inner, value, version) : value
+  }
+  const whole: Record<string, unknown> = { ...value }
+  for (const member of node.kind === 'struct' ? node.members : node.properties) {
+    const inner = resolve(member.node, version)
+    if ('spread' in member && member.spread === true) {
+      if (inner.kind === 'struct' || inner.kind === 'properties')
+        Object.assign(whole, completeObject(inner, whole, version))
+    } else if (!isHidden(inner)) {
+      const given = whole[member.name] ?? member.fallback
+      if (given !== undefined || inner.kind === 'absent') whole[member.name] = complete(inner, given, version)
+    }
+  }
+  return whole
 }

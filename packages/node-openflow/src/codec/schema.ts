@@ -1,4 +1,4 @@
-import type { Form, Frame, Header, Member, Node, Property, Width } from './node.ts'
+import type { Case, Form, Frame, Header, Member, Node, Property, Width } from './node.ts'
 import type { Reader } from './reader.ts'
 import type { Writer } from './writer.ts'
 
@@ -176,8 +176,7 @@ export const custom = <In, Out = In>(codec: {
   })
 
 /** A variant of a union: its body and the forms it takes on the wire. */
-export interface Variant<In, Out = In> {
-  readonly forms: readonly Form[]
+export interface Variant<In, Out = In> extends Case {
   readonly [io]?: readonly [In, Out]
 }
 /** Any version unless said otherwise. */
@@ -194,7 +193,10 @@ export const form = (
   to,
   ...(when === undefined ? {} : { when }),
 })
-export const variant = <In, Out>(_body: Schema<In, Out>, forms: readonly Form[]): Variant<In, Out> => ({ forms })
+export const variant = <In, Out>(body: Schema<In, Out>, forms: readonly Form[]): Variant<In, Out> => ({
+  body: body.node,
+  forms,
+})
 
 type Variants = { readonly [name: string]: Variant<unknown, unknown> }
 /** An unknown variant, kept whole. */
@@ -221,7 +223,7 @@ export const union = <const V extends Variants, const D extends string = 'type',
     discriminant: options.discriminant ?? 'type',
     cases: Object.assign(
       Object.create(null),
-      Object.fromEntries(Object.entries(variants).map(([name, { forms }]) => [name, forms])),
+      Object.fromEntries(Object.entries(variants).map(([name, { body, forms }]) => [name, { body, forms }])),
     ),
     ...(options.other === undefined ? {} : { other: options.other.node }),
     apart: options.apart ?? false,

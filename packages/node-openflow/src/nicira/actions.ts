@@ -11,6 +11,7 @@ import {
 } from '../action.ts'
 import { type Action, actions, type DecodedAction, formatActionList } from '../actions.ts'
 import {
+  boolean,
   fixed,
   lazy,
   type Output,
@@ -46,6 +47,7 @@ export const NO_RECIRCULATION = 0xff
 const SAME_TABLE = 0xff
 const IN_PORT = 0xfffffff8
 const NO_METER = 0xffffffff
+const ANY_VERSION = 255
 
 /** Nested actions, to the end of the action. Interfaces, so that the types may contain themselves. */
 export interface ActionList extends ReadonlyArray<Action> {}
@@ -53,12 +55,16 @@ export interface DecodedActionList extends ReadonlyArray<DecodedAction> {}
 const nested: Schema<ActionList, DecodedActionList, 'value'> = lazy((): Schema<unknown, unknown> => actions)
 
 const subfield = { _: spread(bitRangeSchema), field: niciraField }
-const resubmit = struct({
-  port: or(port16, IN_PORT),
-  table: or(u8, SAME_TABLE),
-  _: pad(3),
-  ct: fixed(false as boolean),
-})
+const load = struct({ ...subfield, value: u64 })
+const outputReg = struct({ ...subfield, maxLen: or(u16, 0), _2: pad(6) })
+/** `ct`: looked up with the original tuple of the connection in place of the packet's. */
+const resubmit = struct({ port: or(port16, IN_PORT), table: or(u8, SAME_TABLE), ct: or(boolean(u8), false) })
+/** The wire says it by the subtype; the shortest one does for a port alone. */
+const resubmitForms = {
+  port: struct({ port: port16, table: fixed(SAME_TABLE), ct: fixed(false) }),
+  table: struct({ port: or(port16, IN_PORT), table: or(u8, SAME_TABLE), _: pad(3), ct: fixed(false) }),
+  ct: struct({ port: or(port16, IN_PORT), table: or(u8, SAME_TABLE), _: pad(3), ct: fixed(true) }),
+}
 const controller = struct({
   _1: pad(6),
   _: properties(propertyHeader, {
@@ -127,14 +133,9 @@ export const niciraActions = {
   resubmit: forms(
     resubmit,
     [
-      niciraForm(1, struct({ port: port16, table: fixed(SAME_TABLE), ct: fixed(false) }), 255, isPortOnly),
-      niciraForm(
-        44,
-        struct({ port: or(port16, IN_PORT), table: or(u8, SAME_TABLE), _: pad(3), ct: fixed(true) }),
-        255,
-        (a: { ct?: boolean }) => a.ct === true,
-      ),
-      niciraForm(14, resubmit),
+      niciraForm(1, resubmitForms.port, ANY_VERSION, isPortOnly),
+      niciraForm(44, resubmitForms.ct, ANY_VERSION, (a: { ct?: boolean }) => a.ct === true),
+      niciraForm(14, resubmitForms.table),
     ],
     (a, names) => {
       const port = a.port === IN_PORT ? '' : portName(a.port, names)
@@ -144,9 +145,16 @@ export const niciraActions = {
   ),
   pop_queue: nicira(5, {}, () => 'pop_queue'),
   /** Sets bits of a field up to OpenFlow 1.4; set_field does it from 1.5 on. */
-  load: nicira(7, { ...subfield, value: u64 }, a => `load:${hex(a.value)}->${subfieldText(a)}`),
+  load: forms(load, [niciraForm(7, load, 5)], a => `load:${hex(a.value)}->${subfieldText(a)}`),
   note: nicira(8, { data: rest }, a => `note:${dotted(a.data)}`),
-  output_reg: nicira(15, { ...subfield, maxLen: or(u16, 0), _2: pad(6) }, a => `output:${subfieldText(a)}`),
+  output_reg: forms(
+    outputReg,
+    [
+      niciraForm(15, outputReg),
+      niciraForm(32, struct({ _1: spread(bitRangeSchema), maxLen: or(u16, 0), field: niciraField, _2: pad(6) })),
+    ],
+    a => `output:${subfieldText(a)}`,
+  ),
   exit: nicira(17, {}, () => 'exit'),
   fin_timeout: nicira(19, { idleTimeout: u16, hardTimeout: u16 }, a => {
     const parts = [
@@ -161,7 +169,7 @@ export const niciraActions = {
       niciraForm(
         20,
         struct({ maxLen: or(u16, 0xffff), controllerId: or(u16, 0), reason: or(packetInReason, 'action') }),
-        255,
+        ANY_VERSION,
         isPlain,
       ),
       niciraForm(37, controller),

@@ -8,7 +8,7 @@ import { packetIn2Text, resumeText } from '../text/packet.ts'
 
 const packetInFormat = openWords(u32, { openflow10: 0, nxm: 1, nxt_packet_in2: 2 })
 const FORMATS: Readonly<Record<string, string>> = {
-  openflow10: 'openflow10',
+  openflow10: 'standard',
   nxm: 'nxt_packet_in',
   nxt_packet_in2: 'nxt_packet_in2',
 }

@@ -15,6 +15,7 @@ import {
 import { type MessageRow, onfMessage } from '../message.ts'
 import { type DecodedMessage, formatMessage, type Message, messageSchema } from '../messages.ts'
 import { bundleFlags } from '../text/bundle.ts'
+import { hex } from '../text/values.ts'
 
 const NO_DATA = new Uint8Array()
 const kind = openWords(u16, {
@@ -35,7 +36,7 @@ export const bundleControl = onfMessage(
   struct({ bundleId: u32, kind, flags: or(u16, 0), properties: or(rest, NO_DATA) }),
   b => {
     const words = typeof b.kind === 'number' ? String(b.kind) : b.kind.toUpperCase()
-    return `\n bundle_id=0x${b.bundleId.toString(16)} type=${words} flags=${bundleFlags(b.flags)}\n`
+    return `\n bundle_id=${hex(b.bundleId)} type=${words} flags=${bundleFlags(b.flags)}\n`
   },
 )
 
@@ -57,6 +58,6 @@ export const bundleAddMessage: MessageRow<StructIn<typeof members>, StructOut<ty
   2301,
   struct(members),
   (b, { version, names }) => {
-    return `\n bundle_id=0x${b.bundleId.toString(16)} flags=${bundleFlags(b.flags)}\n${formatMessage(b.message, version as 4 | 5 | 6, 0, names)}`
+    return `\n bundle_id=${hex(b.bundleId)} flags=${bundleFlags(b.flags)}\n${formatMessage(b.message, version as 4 | 5 | 6, 0, names)}`
   },
 )

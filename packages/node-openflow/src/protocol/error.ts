@@ -36,4 +36,4 @@ const kind = custom<Omit<ErrorKind, 'experimenter'> & { readonly experimenter?: 
 })
 
 /** The switch refuses something; `data` is the start of the message at fault, or text where a hello failed (OpenFlow 1.5.1 § 7.5.4). */
-export const error = message(1, { _: spread(kind), data: rest }, (e, context) => errorText(e, context.version))
+export const error = message(1, { _: spread(kind), data: rest }, errorText)

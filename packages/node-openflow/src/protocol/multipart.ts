@@ -46,7 +46,7 @@ const options = { discriminant: 'kind', other } as const
 const text =
   (rows: { readonly [kind: string]: MultipartRow<unknown, unknown> }) =>
   (m: { readonly kind: string; readonly more: boolean; readonly body: unknown }, context: TextContext) => {
-    const more = m.more ? ' more' : ''
+    const more = m.more ? ' flags=[more]' : ''
     const row = rows[m.kind]
     return row === undefined ? `${more} ***unknown kind***\n` : `${more}${row.text(m.body as never, context)}`
   }

@@ -6,7 +6,7 @@ const members = { role, _: pad(4), generationId: u64 }
 const NO_GENERATION = 0xffff_ffff_ffff_ffffn
 const WORDS = { nochange: 'nochange', equal: 'equal', master: 'primary', slave: 'secondary' }
 const text = (m: { readonly role: keyof typeof WORDS; readonly generationId: bigint }) =>
-  ` role=${WORDS[m.role]}${m.generationId === NO_GENERATION ? '' : ` generation_id=${m.generationId}`}\n`
+  ` role=${WORDS[m.role]}${m.role === 'nochange' || m.generationId === NO_GENERATION ? '' : ` generation_id=${m.generationId}`}\n`
 
 /** Asks for a role among several controllers; a stale generation is refused (OpenFlow 1.5.1 § 7.3.8). */
 export const roleRequest = message(24, members, text)

@@ -102,11 +102,10 @@ export const flowModText = (f: FlowModFields, { names }: TextContext): string =>
     f.tableId !== 0 || names?.tables?.(f.tableId) !== undefined ? ` table:${tableText(f.tableId, names)}` : ''
   const key = keyText(f.match, f.priority, names)
   const hex = (value: bigint) => `0x${value.toString(16)}`
-  const ignoresMask = f.command === 'add'
-  const newCookie = ignoresMask || f.cookieMask === 0n
+  const adds = f.command === 'add'
   const parts = [
-    newCookie && f.cookie !== 0n && f.cookie !== 0xffff_ffff_ffff_ffffn ? `cookie:${hex(f.cookie)} ` : '',
-    !ignoresMask && f.cookieMask !== 0n ? `cookie:${hex(f.cookie)}/${hex(f.cookieMask)} ` : '',
+    adds && f.cookie !== 0n && f.cookie !== 0xffff_ffff_ffff_ffffn ? `cookie:${hex(f.cookie)} ` : '',
+    !adds && f.cookieMask !== 0n ? `cookie:${hex(f.cookie)}/${hex(f.cookieMask)} ` : '',
     f.idleTimeout === 0 ? '' : `idle:${f.idleTimeout} `,
     f.hardTimeout === 0 ? '' : `hard:${f.hardTimeout} `,
     f.importance === 0 ? '' : `importance:${f.importance} `,

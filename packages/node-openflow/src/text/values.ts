@@ -17,6 +17,10 @@ const bare = (value: Value) => `0x${value.toString(16)}`
 const padded = (digits: number) => (value: Value) => `0x${value.toString(16).padStart(digits, '0')}`
 
 export const hexadecimal = both((value, mask) => slash(hex(value), mask === undefined ? undefined : hex(mask)))
+/** Its mask is not written in a match. */
+export const unmasked = ({ match, set }: Format): Format => ({ match: value => match(value, undefined), set })
+/** A namespace and a type in it: `(1,0x894f)`. */
+export const packetType = both(value => `(${Number(value) >>> 16},${bare(Number(value) & 0xffff)})`)
 /** Hexadecimal with leading zeros in a match. */
 export const hexadecimalOf = (digits: number): Format => ({
   match: (value, mask) => slash(padded(digits)(value), mask === undefined ? undefined : padded(digits)(mask)),
@@ -75,11 +79,17 @@ export const ipv6 = both((value, mask) =>
   slash(ipv6Text(value), mask === undefined ? undefined : String(prefixLength(mask, 128) ?? ipv6Text(mask))),
 )
 
-/** Flags by name: `a|b` where `whole` is matched, else `+a-b` for the masked bits. */
-export const flags = (whole: number, names: readonly string[]): Format => {
+/** Flags by name: `a|b` where all of `whole` are matched, else `+a-b` for the masked bits. */
+export const flags = (whole: number, names: readonly string[]): Format => both(flagsText(whole, names))
+/** As flags, but a match always says `+a-b`: ovs-ofctl knows more bits than the field has. */
+export const signedFlags = (whole: number, names: readonly string[]): Format => ({
+  match: (value, mask) => flagsText(0, names)(value, mask ?? whole),
+  set: flagsText(whole, names),
+})
+const flagsText = (whole: number, names: readonly string[]): Format['match'] => {
   const nameOf = (bit: number) => names[Math.log2(bit)]
   const bitsOf = (set: number) => Array.from({ length: 32 }, (_, i) => (1 << i) >>> 0).filter(bit => (set & bit) !== 0)
-  return both((value, mask) => {
+  return (value, mask) => {
     const flags = Number(value)
     if (mask === undefined || Number(mask) === whole) {
       const known = bitsOf(flags).filter(bit => nameOf(bit) !== undefined)
@@ -89,7 +99,7 @@ export const flags = (whole: number, names: readonly string[]): Format => {
     return bitsOf(Number(mask))
       .map(bit => `${(flags & bit) === 0 ? '-' : '+'}${nameOf(bit) ?? '[Unknown]'}`)
       .join('')
-  })
+  }
 }
 
 /** ovs-fields(7), ip_frag: bit 0 any fragment, bit 1 a later one. */

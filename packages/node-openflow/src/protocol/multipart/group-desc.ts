@@ -28,7 +28,7 @@ const request = layouts(
 export const groupDescRequest = multipart(
   7,
   or(request, {} as Output<typeof request>),
-  ({ groupId }) => ` group_id=${groupId === GROUP.ALL ? 'all' : groupId}\n`,
+  ({ groupId }) => ` group_id=${groupId === GROUP.ALL ? 'ALL' : groupId === GROUP.ANY ? 'ANY' : groupId}\n`,
 )
 
 /** A group and its buckets (OpenFlow 1.5.1 § 7.3.5.10). */

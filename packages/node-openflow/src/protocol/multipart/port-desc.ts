@@ -11,8 +11,10 @@ const request = layouts(
   struct({ portNo: or(u32, PORT.ANY as number), _: pad(4) }),
 )
 /** One port, or all; before 1.5 always all. */
-export const portDescRequest = multipart(13, or(request, {} as Output<typeof request>), ({ portNo }, { names }) =>
-  portNo === PORT.ANY ? '' : ` port=${portName(portNo, names)}`,
+export const portDescRequest = multipart(
+  13,
+  or(request, {} as Output<typeof request>),
+  ({ portNo }, { names }) => ` port=${portName(portNo, names)}`,
 )
 /** Ports (OpenFlow 1.5.1 § 7.3.5.6). */
 export const portDescReply = multipart(
