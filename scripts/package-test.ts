@@ -15,6 +15,20 @@ const OLDER_NODE = '22'
 /** The exit code of a machine that lacks something: EX_UNAVAILABLE, sysexits.h. */
 const UNAVAILABLE = 69
 
+/** Compiles only where the published types are known in depth: a declaration that is not found would be an `any`. */
+const DEPTH = `
+import type { Message } from 'node-openflow'
+import type { Row, vswitch } from 'ovsdb-client'
+import type { Controller } from 'weft-controller'
+
+type IsAny<T> = 0 extends 1 & T ? true : false
+type Port = Controller['topology']['ports'] extends ReadonlyMap<string, infer P> ? P : never
+type Bridge = Row<(typeof vswitch)['tables']['Bridge']>
+type Checks = [IsAny<Message>, IsAny<Bridge['fail_mode']>, IsAny<Controller['fabric']>, IsAny<Port['fixed_ips'][number]>]
+const checks: Checks = [false, false, false, false]
+console.log(checks)
+`
+
 const root = join(import.meta.dirname, '..')
 const toolchain = join(root, '.toolchain')
 const { values: options } = parseArgs({ options: { short: { type: 'boolean', default: false } } })
@@ -50,8 +64,9 @@ try {
     for (const example of examples)
       execFileSync(weft, ['validate', join(root, example)], { stdio: ['ignore', 'ignore', 'inherit'] })
   })
-  await step('an older Node', () => checkOlderNode(weft))
-  await step('a consumer', () => checkConsumer(packages))
+  const consumer = join(folder, 'consumer')
+  await step('a consumer', () => checkConsumer(consumer, packages))
+  await step('an older Node', () => checkOlderNode(weft, consumer))
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)
   process.exitCode = 1
@@ -91,8 +106,8 @@ function checkManifest({ name, archive }: Package): void {
   for (const file of ['LICENSE', 'README.md']) expect(files.includes(`package/${file}`), `${name} has no ${file}`)
 }
 
-/** Under a Node that is too old, the command says so in one line. */
-function checkOlderNode(weft: string): void {
+/** Under a Node that is too old for it, the command says so in one line; the libraries load in what they say they need. */
+function checkOlderNode(weft: string, consumer: string): void {
   const node = olderNode()
   if (node === undefined) {
     console.log('this machine has no older Node: left out of the short form')
@@ -105,6 +120,20 @@ function checkOlderNode(weft: string): void {
     stdout === '' && /^weft needs Node \d+ or newer, this is \S+\n$/.test(stderr),
     `unexpected: ${stdout}${stderr}`,
   )
+  for (const library of libraries) {
+    const { engines } = JSON.parse(
+      readFileSync(join(consumer, 'node_modules', library, 'package.json'), 'utf8'),
+    ) as Manifest
+    if (versionOf(node) < Number(/\d+/.exec(engines?.['node'] ?? '')?.[0])) continue
+    const program = `import * as library from '${library}'; if (Object.keys(library).length === 0) process.exit(1)`
+    execFileSync(node, ['--input-type=module', '--eval', program], { cwd: consumer, stdio: 'inherit' })
+  }
+}
+
+/** The major version of a Node; NaN where there is none. */
+function versionOf(node: string): number {
+  const { stdout } = spawnSync(node, ['--version'], { encoding: 'utf8' })
+  return Number(/^v(\d+)/.exec(stdout ?? '')?.[1])
 }
 
 /** The machine's own Node where it is older, or else one from npm; undefined where it would have to be fetched for `--short`. */
@@ -113,10 +142,7 @@ function olderNode(): string | undefined {
   const fetched = join(toolchain, `older-${OLDER_NODE}`)
   const own = join(fetched, `node_modules/node-linux-${arch()}/bin/node`)
   const wanted = Number(process.versions.node.split('.')[0])
-  const older = [...candidates, own].find(node => {
-    const { stdout } = spawnSync(node, ['--version'], { encoding: 'utf8' })
-    return stdout !== undefined && stdout !== null && Number(/^v(\d+)/.exec(stdout)?.[1]) < wanted
-  })
+  const older = [...candidates, own].find(node => versionOf(node) < wanted)
   if (older !== undefined || options.short) return older
   mkdirSync(fetched, { recursive: true })
   writeFileSync(join(fetched, 'package.json'), '{ "private": true }\n')
@@ -125,8 +151,7 @@ function olderNode(): string | undefined {
 }
 
 /** A strict TypeScript program that uses all that is exported compiles against the archives, and runs. */
-function checkConsumer(packages: readonly Package[]): void {
-  const home = join(folder, 'consumer')
+function checkConsumer(home: string, packages: readonly Package[]): void {
   mkdirSync(home)
   writeFileSync(join(home, 'package.json'), '{ "private": true, "type": "module" }\n')
   npm('install', '--prefix', home, '--no-save', '--offline', ...packages.map(built => built.archive))
@@ -148,6 +173,7 @@ function checkConsumer(packages: readonly Package[]): void {
   for (const example of globSync('docs/examples/*.ts', { cwd: root })) {
     writeFileSync(join(home, example.replace(/^.*\//, '')), readFileSync(join(root, example)))
   }
+  writeFileSync(join(home, 'depth.ts'), DEPTH)
   const compiled = spawnSync('tsc', ['-p', home], { encoding: 'utf8' })
   expect(compiled.status === 0, compiled.stdout)
   for (const program of globSync('out/*.js', { cwd: home })) {
