@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { parseArgs } from 'node:util'
+import { ask } from '../src/cli/client.ts'
 import { createLab, type Lab, LabError } from '../src/lab/lab.ts'
 
 /**
@@ -14,18 +15,24 @@ type Tenant = (typeof TENANTS)[number]
 const start = performance.now()
 const seconds = () => ((performance.now() - start) / 1000).toFixed(1).padStart(6)
 let failed = 0
+let isInterrupted = false
+
+function print(line: string): void {
+  // What an interruption breaks off is no news.
+  if (!isInterrupted) process.stdout.write(`${line}\n`)
+}
 
 function say(line: string): void {
-  process.stdout.write(`${seconds()} s    ${line}\n`)
+  print(`${seconds()} s    ${line}`)
 }
 
 function verdict(ok: boolean, line: string): void {
   if (!ok) failed += 1
-  process.stdout.write(`${seconds()} s  ${ok ? '✓' : '✗'} ${line}\n`)
+  print(`${seconds()} s  ${ok ? '✓' : '✗'} ${line}`)
 }
 
 function title(line: string): void {
-  process.stdout.write(`\n${line}\n`)
+  print(`\n${line}`)
 }
 
 function guestsOf(lab: Lab, tenant: Tenant): string[] {
@@ -38,7 +45,7 @@ function ring(guests: readonly string[]): [string, string][] {
 }
 
 async function addresses(lab: Lab): Promise<void> {
-  title('Guests ask for their addresses (udhcpc); Weft answers, from the host itself there is nothing')
+  title('Guests ask for their addresses (udhcpc), and Weft answers')
   await Promise.all(
     lab.layout.guests.map(async ({ name, host, macAddress, fixedIps }) => {
       const address = await lab.dhcp(name).catch((error: Error) => error.message)
@@ -76,23 +83,31 @@ async function wire(lab: Lab): Promise<void> {
     })
     await lab.ping(from!, to!, { count: 1 })
     const [line = 'nothing'] = await capture.stop()
-    verdict(line.includes(marks[tenant]), line.replace(/^.*?length \d+: /, ''))
+    const end = line.indexOf(marks[tenant])
+    const header = line.slice(0, end + marks[tenant].length).replace(/^.*length \d+: /, '')
+    verdict(end >= 0, end >= 0 ? `${from} -> ${to}: ${header}` : line)
   }
 }
 
 /** What red does to be heard: it pings, shouts, asks for everybody, and sends to blue's MAC addresses. */
 async function provoke(lab: Lab): Promise<void> {
   const [from, to] = guestsOf(lab, 'red')
-  await lab.ping(from!, to!, { count: 5, intervalMs: 20 })
-  await lab.exec(from!, ['ping', '-b', '-c', '3', '-i', '0.02', '-W', '1', '10.0.0.255'])
-  const asked = Array.from({ length: 20 }, (_, at) => `10.0.0.${200 + at}`)
-  await Promise.all(asked.map(address => lab.exec(from!, ['ping', '-c', '1', '-W', '1', address])))
-  for (const { name, macAddress } of lab.layout.guests) {
-    if (!name.startsWith('blue')) continue
-    await lab.exec(from!, ['ip', 'neighbour', 'replace', '10.0.0.77', 'lladdr', macAddress, 'dev', 'eth0'])
-    await lab.exec(from!, ['ping', '-c', '2', '-i', '0.02', '-W', '1', '10.0.0.77'])
-  }
-  await lab.exec(from!, ['ip', 'neighbour', 'del', '10.0.0.77', 'dev', 'eth0'])
+  const ping = (...argv: string[]) => lab.exec(from!, ['ping', '-i', '0.02', '-W', '1', ...argv])
+  const nobody = Array.from({ length: 20 }, (_, at) => ping('-c', '1', `10.0.0.${200 + at}`))
+  const forged = lab.layout.guests
+    .filter(({ name }) => name.startsWith('blue'))
+    .map(async ({ macAddress }, at) => {
+      const address = `10.0.0.${100 + at}`
+      await lab.exec(from!, ['ip', 'neighbour', 'replace', address, 'lladdr', macAddress, 'dev', 'eth0'])
+      await ping('-c', '3', address)
+      await lab.exec(from!, ['ip', 'neighbour', 'del', address, 'dev', 'eth0'])
+    })
+  await Promise.all([
+    lab.ping(from!, to!, { count: 5, intervalMs: 20 }),
+    ping('-b', '-c', '3', '10.0.0.255'),
+    ...nobody,
+    ...forged,
+  ])
 }
 
 async function isolation(lab: Lab): Promise<void> {
@@ -123,6 +138,9 @@ async function restart(lab: Lab): Promise<void> {
   await lab.settled()
   const { sent, received } = await pings
   verdict(received === sent, `${received} of ${sent} pings answered`)
+  const bridges = await ask<readonly { flow_mods: number }[]>(lab.apiEndpoint, '/v1/bridges')
+  const sentFlows = bridges.reduce((sum, bridge) => sum + bridge.flow_mods, 0)
+  verdict(sentFlows === 0, `${bridges.length} bridges read back, ${sentFlows} flows to change`)
 }
 
 function farewell(lab: Lab): void {
@@ -154,12 +172,15 @@ const { values } = parseArgs({ options: { check: { type: 'boolean', default: fal
 class Interrupted extends Error {}
 const interrupted = Promise.race((['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map(signal => once(process, signal))).then(
   () => {
+    title('Cleaning up.')
+    isInterrupted = true
     throw new Interrupted()
   },
 )
 // Heard at the next step, whenever it comes.
 interrupted.catch(() => {})
 const awake = setInterval(() => {}, 1 << 30)
+let shown = false
 
 try {
   title(`Three hosts, each with its own Open vSwitch, and two tenants (${TOPOLOGY})`)
@@ -167,18 +188,16 @@ try {
   const name = values.check ? undefined : 'demo'
   await using lab = await createLab({ topology: TOPOLOGY, name, log: say })
   await Promise.race([show(lab), interrupted])
+  shown = true
   title(failed === 0 ? `All as it should be, after ${seconds().trim()} s.` : `${failed} not as it should be.`)
   if (!values.check) {
     farewell(lab)
     await interrupted
   }
 } catch (error) {
-  if (error instanceof Interrupted) title('Cleaning up.')
-  else if (error instanceof LabError) {
-    failed += 1
-    process.stderr.write(`${error.message}\n`)
-  } else throw error
+  if (error instanceof LabError) process.stderr.write(`${error.message}\n`)
+  else if (!(error instanceof Interrupted)) throw error
 } finally {
   clearInterval(awake)
 }
-process.exitCode = failed === 0 ? 0 : 1
+process.exitCode = isInterrupted && !shown ? 130 : shown && failed === 0 ? 0 : 1
