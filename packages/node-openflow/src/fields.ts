@@ -240,6 +240,8 @@ export interface Field {
   readonly prerequisites: readonly Prerequisite[]
   /** Every bit set. */
   readonly ones: number | bigint
+  /** The same where values are numbers, else 0. */
+  readonly limit: number
   /** An exact match has a mask all the same, as OVS has it. */
   readonly exactMasked: boolean
   /** Bits that a subfield can address. */
@@ -280,6 +282,7 @@ const fieldOf = (name: string, row: Row<unknown>, index: number): Field => {
     maskable: row.maskable ?? true,
     prerequisites: row.needs ?? [],
     ones: wide ? (1n << BigInt(row.bits)) - 1n : 2 ** row.bits - 1,
+    limit: wide ? 0 : 2 ** row.bits - 1,
     exactMasked: row.exactMasked ?? false,
     subfieldBits: row.subfield ?? row.bits,
     text: {

@@ -55,6 +55,7 @@ const unknownField = (header: number, experimenter: number, bytes: number): Fiel
     maskable: true,
     prerequisites: [],
     ones: (1n << BigInt(bytes * 8)) - 1n,
+    limit: 0,
     exactMasked: false,
     subfieldBits: bytes * 8,
     text: { name, match: name, subfield: name, rank: Number.POSITIVE_INFINITY, format: { match: write, set: write } },
@@ -98,41 +99,30 @@ export const putTerm = (w: Writer, { field, value, mask }: MatchTerm, { header, 
 /** Appends a value in the field's width; the caller has made room. */
 const putValue = (w: Writer, field: Field, value: number | bigint): void => {
   const { bytes } = field
-  const at = w.offset
-  if (!(value >= 0 && value <= field.ones) || (typeof value === 'bigint') !== field.wide) throw misfit(field, value)
-  const { data } = w
-  switch (bytes) {
-    case 1:
-      data.setUint8(at, value as number)
-      break
-    case 2:
-      data.setUint16(at, value as number)
-      break
-    case 4:
-      if (field.wide) putLong(w, value as bigint, bytes)
-      else data.setUint32(at, value as number)
-      break
-    case 6:
-      if (field.wide) putLong(w, value as bigint, bytes)
-      else {
-        data.setUint16(at, (value as number) / 0x100000000)
-        data.setUint32(at + 2, value as number)
-      }
-      break
-    case 8:
-      data.setBigUint64(at, value as bigint)
-      break
-    case 16:
-      data.setBigUint64(at, (value as bigint) >> 64n)
-      data.setBigUint64(at + 8, value as bigint)
-      break
-    default:
-      putLong(w, value as bigint, bytes)
+  if (field.wide) {
+    if (typeof value !== 'bigint' || value < 0n || value > field.ones) throw misfit(field, value)
+    putLong(w, value, bytes)
+  } else if (bytes <= 4) {
+    const number = value as number
+    if (number >>> 0 !== number || number > field.limit) throw misfit(field, value)
+    if (bytes === 4) w.data.setUint32(w.offset, number)
+    else if (bytes === 2) w.data.setUint16(w.offset, number)
+    else w.data.setUint8(w.offset, number)
+  } else {
+    const number = value as number
+    if (!Number.isInteger(number) || number < 0 || number > field.limit) throw misfit(field, value)
+    w.data.setUint16(w.offset, number / 0x100000000)
+    w.data.setUint32(w.offset + 2, number)
   }
-  w.offset = at + bytes
+  w.offset += bytes
 }
 
-const putLong = (w: Writer, value: bigint, bytes: number): void => {
+const putLong = (w: Writer, value: bigint, bytes: number) => {
+  if (bytes === 8) return w.data.setBigUint64(w.offset, value)
+  if (bytes === 16) {
+    w.data.setBigUint64(w.offset, value >> 64n)
+    return w.data.setBigUint64(w.offset + 8, value)
+  }
   let left = value
   for (let i = w.offset + bytes - 1; i >= w.offset; i--) {
     w.buffer[i] = Number(left & 0xffn)

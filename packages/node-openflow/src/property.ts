@@ -1,4 +1,5 @@
 import type { Header } from './codec/node.ts'
+import { list, union } from './codec/schema.ts'
 
 /** Type and length before a property; the padding to 8 bytes is not in the length (OpenFlow 1.5.1 § 7.2.1, "property"). */
 export const propertyHeader: Header = {
@@ -9,3 +10,6 @@ export const propertyHeader: Header = {
   align: 8,
   padded: false,
 }
+
+/** Properties of which none is known: kept as they are. */
+export const rawProperties = list(union(propertyHeader, {}))

@@ -291,6 +291,7 @@ class Decoder {
     const { source } = this
     const start = source.fresh('s')
     const outer = source.fresh('e')
+    source.add('r.enter()')
     const tag = this.header(node.header, start, outer)
     const escaped = node.header.escape
     const tree = tagTree(node, this.version)
@@ -343,7 +344,7 @@ class Decoder {
       source.add(`${target} = { ${[...literals, ...fields.required.map(([name, x]) => `${name}: ${x}`)].join(', ')} }`)
     }
     this.leaveHeader(node.header, start, outer)
-    source.add('}')
+    source.add('}', 'r.leave()')
   }
 
   private variant(

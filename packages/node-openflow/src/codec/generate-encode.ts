@@ -1,5 +1,5 @@
 import { generated, type Source } from './generate.ts'
-import { finish, misfit, noWord, putBlob, putText, tooLong } from './interpret.ts'
+import { finish, misfit, noWord, putBlob, putRaw, putText, tooLong } from './interpret.ts'
 import {
   type Frame,
   fixedSize,
@@ -15,7 +15,6 @@ import {
   type Width,
 } from './node.ts'
 import { EncodeError, within } from './reader.ts'
-import type { Writer } from './writer.ts'
 
 export const emitEncode = (source: Source): void => {
   source.add('let o = 0, d')
@@ -278,7 +277,8 @@ class Encoder {
         source.add('break', '}')
       }
       source.add("case 'raw': {")
-      if (node.other === undefined) source.add(`return w.append(${expression}.bytes)`)
+      if (node.other === undefined)
+        source.add(`return ${source.constant(putRaw)}(w, ${expression}.bytes, ${source.constant(node.header)})`)
       else {
         this.variant(node.header, [`${expression}.tag`], node.other, expression)
         this.flush()
@@ -338,7 +338,7 @@ class Encoder {
       source.add('}')
     }
     source.add(
-      `if (${expression}.unknown !== undefined) ${source.constant(appendAligned)}(w, ${expression}.unknown, ${node.header.align})`,
+      `if (${expression}.unknown !== undefined) for (const u of ${expression}.unknown) ${source.constant(putRaw)}(w, u, ${source.constant(node.header)})`,
     )
   }
 }
@@ -376,10 +376,3 @@ const refuse = (value: unknown, bytes: Width, path: string) =>
 const refuseWord = (value: unknown, numbers: object, path: string) => within(noWord(value, numbers), path)
 const refuseMany = () => new EncodeError('exactly one element is wanted')
 const refuseVariant = (name: unknown, version: number) => new EncodeError(`no ${String(name)} in version ${version}`)
-const appendAligned = (w: Writer, unknown: readonly Uint8Array[], align: number) => {
-  for (const bytes of unknown) {
-    const start = w.offset
-    w.append(bytes)
-    w.align(start, align)
-  }
-}

@@ -155,9 +155,12 @@ const decodeInto = (unresolved: Node, r: Reader, version: number, into: Plain): 
     case 'properties':
       decodeProperties(node, r, version, into)
       break
-    case 'custom':
-      Object.assign(into, node.decode(r, version))
+    case 'custom': {
+      const value = node.decode(r, version) as Plain
+      for (const name of node.keys.required) into[name] = value[name]
+      for (const name of node.keys.optional) if (value[name] !== undefined) into[name] = value[name]
       break
+    }
     default:
       throw new TypeError(`a ${node.kind} has no members`)
   }
@@ -229,7 +232,7 @@ const decodeStruct = (node: StructNode, r: Reader, version: number, into: Plain)
 const encodeUnion = (node: UnionNode, w: Writer, value: Plain, version: number, context: number): void => {
   const name = value[node.discriminant] as string
   if (name === 'raw') {
-    if (node.other === undefined) w.append(value['bytes'] as Uint8Array)
+    if (node.other === undefined) putRaw(w, value['bytes'] as Uint8Array, node.header)
     else encodeVariant(node.header, [value['tag'] as number], node.other, w, value, version, context)
     return
   }
@@ -267,6 +270,7 @@ const encodeVariant = (
 const decodeUnion = (node: UnionNode, r: Reader, version: number, into: Plain): void => {
   const start = r.offset
   const outer = r.end
+  r.enter()
   const tag = readHeader(node.header, r, version)
   const found = findForm(node, r, version, tag)
   if (found !== undefined) {
@@ -277,6 +281,7 @@ const decodeUnion = (node: UnionNode, r: Reader, version: number, into: Plain): 
     } catch (error) {
       throw within(error, found.name)
     }
+    r.leave()
     return
   }
   into[node.discriminant] = 'raw'
@@ -288,6 +293,7 @@ const decodeUnion = (node: UnionNode, r: Reader, version: number, into: Plain): 
     into['bytes'] = r.take(r.end - start)
   }
   leaveHeader(node.header, r, start, outer)
+  r.leave()
 }
 
 /** Reads the parts before a variant, shrinks the region to the variant, and gives its first tag. */
@@ -344,11 +350,7 @@ const encodeProperties = (node: PropertiesNode, w: Writer, value: Plain, version
       throw within(error, property.name)
     }
   }
-  for (const bytes of (value['unknown'] as readonly Uint8Array[] | undefined) ?? []) {
-    const start = w.offset
-    w.append(bytes)
-    w.align(start, node.header.align)
-  }
+  for (const bytes of (value['unknown'] as readonly Uint8Array[] | undefined) ?? []) putRaw(w, bytes, node.header)
 }
 
 const decodeProperties = (node: PropertiesNode, r: Reader, version: number, into: Plain): void => {
@@ -373,6 +375,13 @@ const decodeProperties = (node: PropertiesNode, r: Reader, version: number, into
     }
   }
   if (unknown.length > 0) into['unknown'] = unknown
+}
+
+/** Appends what was kept whole, and the padding after it. */
+export const putRaw = (w: Writer, bytes: Uint8Array, header: Header): void => {
+  const start = w.offset
+  w.append(bytes)
+  w.align(start, header.align)
 }
 
 /** Pads and states the length of what began at `start`. */

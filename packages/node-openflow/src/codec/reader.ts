@@ -1,3 +1,5 @@
+const DEEPEST = 64
+
 /** The bytes being decoded, where the decoder is, and where the region it may read ends. */
 export class Reader {
   readonly bytes: Uint8Array
@@ -5,12 +7,23 @@ export class Reader {
   offset: number
   /** First byte that may not be read; shrinks inside a length-delimited structure. */
   end: number
+  /** Variants inside variants so far: actions nest, and so do messages in bundles. */
+  private depth = 0
 
   constructor(bytes: Uint8Array, offset = 0, end = bytes.length) {
     this.bytes = bytes
     this.data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.offset = offset
     this.end = end
+  }
+
+  /** Goes into a variant; ends a nesting that would exhaust the stack. */
+  enter(): void {
+    if (++this.depth > DEEPEST) throw new DecodeError(`nested more than ${DEEPEST} deep`, this.offset)
+  }
+
+  leave(): void {
+    this.depth--
   }
 
   /** The next `size` bytes as a copy, so that a decoded value never keeps a receive buffer alive. */

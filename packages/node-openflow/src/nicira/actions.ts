@@ -46,7 +46,6 @@ export const NO_RECIRCULATION = 0xff
 /** The table of a resubmit that stays in its table. */
 const SAME_TABLE = 0xff
 const IN_PORT = 0xfffffff8
-const NO_METER = 0xffffffff
 const ANY_VERSION = 255
 
 /** Nested actions, to the end of the action. Interfaces, so that the types may contain themselves. */
@@ -78,7 +77,7 @@ const controller = struct({
 })
 type Controller = Output<typeof controller>
 const isPlain = (a: Controller) =>
-  a.userdata === undefined && a.pause !== true && (a.meterId ?? NO_METER) === NO_METER && a.unknown === undefined
+  a.userdata === undefined && a.pause !== true && a.meterId === undefined && a.unknown === undefined
 
 const dotted = (bytes: Uint8Array) => Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('.')
 const controllerText = (a: Controller): string => {

@@ -3,10 +3,10 @@ import {
   layouts,
   lengthOf,
   list,
+  type Output,
   openWords,
   or,
   pad,
-  rest,
   struct,
   u8,
   u16,
@@ -15,9 +15,11 @@ import {
 } from '../codec/schema.ts'
 import { GROUP } from '../constants.ts'
 import { messageOf } from '../message.ts'
+import { rawProperties } from '../property.ts'
 import { groupModText } from '../text/group.ts'
 import { bucket } from './bucket.ts'
 
+const NO_PROPERTIES: Output<typeof rawProperties> = []
 const groupCommand = words(u16, {
   add: 0,
   modify: 1,
@@ -28,7 +30,6 @@ const groupCommand = words(u16, {
 })
 /** All buckets, one by weight, the only one, the first alive. */
 export const groupType = openWords(u8, { all: 0, select: 1, indirect: 2, fast_failover: 3 })
-const NO_DATA: Uint8Array = new Uint8Array()
 
 /** Adds, changes or deletes groups and, in 1.5, single buckets (OpenFlow 1.5.1 § 7.3.4.3). */
 export const groupMod = messageOf(
@@ -41,7 +42,7 @@ export const groupMod = messageOf(
       groupId: u32,
       commandBucketId: fixed(GROUP.BUCKET_ALL as number),
       buckets: or(list(bucket), []),
-      properties: fixed(NO_DATA),
+      properties: fixed(NO_PROPERTIES),
     }),
     6,
     struct({
@@ -53,8 +54,7 @@ export const groupMod = messageOf(
       _3: pad(2),
       commandBucketId: or(u32, GROUP.BUCKET_ALL),
       buckets: or(list(bucket), []),
-      /** Group properties, as they are on the wire. */
-      properties: or(rest, NO_DATA),
+      properties: or(rawProperties, NO_PROPERTIES),
     }),
   ),
   groupModText,

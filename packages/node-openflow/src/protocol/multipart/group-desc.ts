@@ -1,24 +1,12 @@
-import {
-  fixed,
-  layouts,
-  length,
-  lengthOf,
-  list,
-  type Output,
-  or,
-  pad,
-  rest,
-  struct,
-  u16,
-  u32,
-} from '../../codec/schema.ts'
+import { fixed, layouts, length, lengthOf, list, type Output, or, pad, struct, u16, u32 } from '../../codec/schema.ts'
 import { GROUP } from '../../constants.ts'
 import { multipart } from '../../multipart-row.ts'
+import { rawProperties } from '../../property.ts'
 import { groupDescText } from '../../text/group.ts'
 import { bucket } from '../bucket.ts'
 import { groupType } from '../group-mod.ts'
 
-const NO_DATA: Uint8Array = new Uint8Array()
+const NO_PROPERTIES: Output<typeof rawProperties> = []
 const request = layouts(
   struct({ groupId: fixed(GROUP.ALL as number) }),
   6,
@@ -33,7 +21,14 @@ export const groupDescRequest = multipart(
 
 /** A group and its buckets (OpenFlow 1.5.1 § 7.3.5.10). */
 const groupDesc = layouts(
-  struct({ _1: length(u16), groupType, _2: pad(1), groupId: u32, buckets: list(bucket), properties: fixed(NO_DATA) }),
+  struct({
+    _1: length(u16),
+    groupType,
+    _2: pad(1),
+    groupId: u32,
+    buckets: list(bucket),
+    properties: fixed(NO_PROPERTIES),
+  }),
   6,
   struct({
     _1: length(u16),
@@ -43,7 +38,7 @@ const groupDesc = layouts(
     _3: lengthOf('buckets', u16),
     _4: pad(6),
     buckets: list(bucket),
-    properties: or(rest, NO_DATA),
+    properties: or(rawProperties, NO_PROPERTIES),
   }),
 )
 export type GroupDesc = Output<typeof groupDesc>
