@@ -88,9 +88,13 @@ export class Cage {
    */
   spawn(member: number, argv: readonly string[], options: SpawnOptions = {}): ChildProcess {
     if (!this.open) throw new LabError('the lab is gone')
-    const namespaces = `/proc/${this.init.pid}/root/proc/${member}/ns`
+    const holder = `/proc/${this.init.pid}/root/proc/${member}`
     const { stdio = 'pipe', env, folder, detached = false, terminal = false } = options
-    const enter = ['mnt', 'net', 'pid', 'uts'].map(kind => `--${kind === 'mnt' ? 'mount' : kind}=${namespaces}/${kind}`)
+    // Its root, too: where a lab is made in a chroot, that is not the root of its mounts.
+    const enter = [
+      ...[`--mount=${holder}/ns/mnt`, `--net=${holder}/ns/net`, `--pid=${holder}/ns/pid`, `--uts=${holder}/ns/uts`],
+      `--root=${holder}/root`,
+    ]
     const [command, ...rest] = [
       ...(terminal ? ['env', '--ignore-signal=INT,QUIT'] : []),
       ...['nsenter', ...enter, '--', 'setpriv', '--pdeathsig', 'KILL', '--'],
