@@ -20,12 +20,13 @@ const DEPTH = `
 import type { Message } from 'node-openflow'
 import type { Row, vswitch } from 'ovsdb-client'
 import type { Controller } from 'weft-controller'
+import type { FakeHost, Lab } from 'weft-controller/testing'
 
 type IsAny<T> = 0 extends 1 & T ? true : false
 type Port = Controller['topology']['ports'] extends ReadonlyMap<string, infer P> ? P : never
 type Bridge = Row<(typeof vswitch)['tables']['Bridge']>
-type Checks = [IsAny<Message>, IsAny<Bridge['fail_mode']>, IsAny<Controller['fabric']>, IsAny<Port['fixed_ips'][number]>]
-const checks: Checks = [false, false, false, false]
+type Checks = [IsAny<Message>, IsAny<Bridge['fail_mode']>, IsAny<Controller['fabric']>, IsAny<Port['fixed_ips'][number]>, IsAny<FakeHost>, IsAny<Lab>]
+const checks: Checks = [false, false, false, false, false, false]
 console.log(checks)
 `
 
