@@ -1,4 +1,4 @@
-import { Engine } from '../src/engine/engine.ts'
+import { type Conflict, Engine } from '../src/engine/engine.ts'
 import { type Item, sameItem } from '../src/pipeline/item.ts'
 import type { Network } from '../topology/network.ts'
 
@@ -61,8 +61,8 @@ export interface PresenceRow {
 export type Inputs = ReturnType<typeof createInputs>
 
 /** The tables that flows are a function of. Topology and fabric write the rows; units read them. */
-export function createInputs() {
-  const engine = new Engine<Item>({ keyOf: item => item.key, same: sameItem })
+export function createInputs(onConflict: (conflict: Conflict<Item>) => void = () => {}) {
+  const engine = new Engine<Item>({ keyOf: item => item.key, same: sameItem, onConflict })
   return {
     engine,
     hosts: engine.table<HostRow>('host'),

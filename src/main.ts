@@ -130,7 +130,13 @@ export async function createController(options: ControllerOptions): Promise<Cont
     return { ...endpoint, transport: 'ssl', tls }
   }
 
-  const inputs = createInputs()
+  const inputs = createInputs(conflict =>
+    log.error('two resources want different flows in one place', {
+      bridge: conflict.target,
+      winner: conflict.winner.owner,
+      loser: conflict.loser.owner,
+    }),
+  )
   declareUnits(inputs)
   const leases = new Leases(store.leases(), (saved, removed) => store.saveLeases(saved, removed))
   undo.defer(() => leases.flush())

@@ -28,6 +28,8 @@ export interface EngineOptions<Item> {
   readonly keyOf: (item: Item) => string
   /** Whether a target that holds `a` need not be touched to hold `b`. */
   readonly same: (a: Item, b: Item) => boolean
+  /** Called when a delta or `desired` decides between units that want different items in one place: always a defect. */
+  readonly onConflict?: (conflict: Conflict<Item>) => void
 }
 
 /**
@@ -148,7 +150,7 @@ export class Engine<Item> {
     for (const [target, keys] of this.#touched) {
       const changes: Change<Item>[] = []
       for (const [key, before] of keys) {
-        const after = this.#winner(key, target)?.item
+        const after = this.#decide(key, target)?.item
         if (before === after) continue
         if (before !== undefined && after !== undefined && this.#options.same(before, after)) continue
         changes.push({ key, before, after })
@@ -166,17 +168,16 @@ export class Engine<Item> {
 
   /** Everything one target is to hold, by key. Complete after a flush. */
   desired(target: string): Map<string, Item> {
-    const result = new Map<string, Item>()
+    const winners = new Map<string, Emission<Item>>()
     for (const audience of this.#audiencesOf.get(target)?.keys() ?? []) {
       for (const emission of audience.emissions as Set<Emission<Item>>) {
         if (emission.except === target) continue
-        const rivals = this.#byKey.get(emission.key)
-        result.set(
-          emission.key,
-          rivals === undefined || rivals.length === 1 ? emission.item : this.#winner(emission.key, target)!.item,
-        )
+        const rival = winners.get(emission.key)
+        winners.set(emission.key, rival === undefined ? emission : this.#between(rival, emission, target))
       }
     }
+    const result = new Map<string, Item>()
+    for (const [key, { item }] of winners) result.set(key, item)
     return result
   }
 
@@ -191,7 +192,7 @@ export class Engine<Item> {
     return this.#audiencesOf.keys()
   }
 
-  /** Keys for which units want different items on one target: always a defect, so callers report it. */
+  /** Every place for which units want different items, looked for everywhere: for tests. */
   conflicts(): Conflict<Item>[] {
     const conflicts: Conflict<Item>[] = []
     for (const key of this.#contested) {
@@ -201,15 +202,7 @@ export class Engine<Item> {
         const winner = this.#winner(key, target)
         for (const rival of emissions) {
           if (winner === undefined || rival === winner || !reaches(rival, target)) continue
-          if (this.#options.same(winner.item, rival.item)) continue
-          conflicts.push({
-            target,
-            key,
-            winner: winner.item,
-            winnerUnit: winner.unit.id,
-            loser: rival.item,
-            loserUnit: rival.unit.id,
-          })
+          if (!this.#options.same(winner.item, rival.item)) conflicts.push(conflictOf(target, winner, rival))
         }
       }
     }
@@ -410,13 +403,37 @@ export class Engine<Item> {
 
   /** The emission that decides a key on a target: of several the one whose unit has the lowest id. */
   #winner(key: string, target: string): Emission<Item> | undefined {
-    const emissions = this.#byKey.get(key)
-    if (emissions === undefined) return undefined
     let winner: Emission<Item> | undefined
-    for (const emission of emissions) {
+    for (const emission of this.#byKey.get(key) ?? []) {
       if (reaches(emission, target) && (winner === undefined || emission.unit.id < winner.unit.id)) winner = emission
     }
     return winner
+  }
+
+  /** The same, and every conflict is reported. */
+  #decide(key: string, target: string): Emission<Item> | undefined {
+    let winner: Emission<Item> | undefined
+    for (const emission of this.#byKey.get(key) ?? []) {
+      if (reaches(emission, target)) winner = winner === undefined ? emission : this.#between(winner, emission, target)
+    }
+    return winner
+  }
+
+  #between(one: Emission<Item>, other: Emission<Item>, target: string): Emission<Item> {
+    const [winner, loser] = one.unit.id < other.unit.id ? [one, other] : [other, one]
+    if (!this.#options.same(one.item, other.item)) this.#options.onConflict?.(conflictOf(target, winner, loser))
+    return winner
+  }
+}
+
+function conflictOf<Item>(target: string, winner: Emission<Item>, loser: Emission<Item>): Conflict<Item> {
+  return {
+    target,
+    key: winner.key,
+    winner: winner.item,
+    winnerUnit: winner.unit.id,
+    loser: loser.item,
+    loserUnit: loser.unit.id,
   }
 }
 

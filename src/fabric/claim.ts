@@ -38,6 +38,11 @@ export class Claims {
     return claims.at(-1)
   }
 
+  /** The hosts that claim a port, in the order of their claims. */
+  hostsOf(port: string): string[] {
+    return this.#byPort.get(port)?.map(claim => claim.host) ?? []
+  }
+
   /** Ports that several hosts claim, with the hosts in the order of their claims. */
   contested(): ReadonlyMap<string, readonly string[]> {
     const contested = new Map<string, string[]>()

@@ -278,13 +278,6 @@ export class Fabric {
         session.sweep()
       }
     }
-    for (const conflict of engine.conflicts()) {
-      this.#log.error('two resources want different flows in one place', {
-        bridge: conflict.target,
-        winner: conflict.winner.owner,
-        loser: conflict.loser.owner,
-      })
-    }
     this.#progress()
   }
 
@@ -347,10 +340,11 @@ export class Fabric {
       engine.set(bindings, port, undefined)
       return
     }
-    if (claim !== undefined && winner.host === host && this.#claims.contested().has(port)) {
+    const hosts = claim !== undefined && winner.host === host ? this.#claims.hostsOf(port) : []
+    if (hosts.length > 1) {
       this.#log.warn('port is plugged on several hosts', {
         port: this.#topology?.ports.get(port)?.name,
-        hosts: this.#claims.contested().get(port),
+        hosts,
       })
     }
     engine.set(bindings, port, { port, network, host: winner.host, ofport: winner.ofport })
