@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { closeSync, existsSync, openSync, readFileSync, statSync, watch } from 'node:fs'
+import { closeSync, openSync, readFileSync, statSync, watch } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { get, type IncomingMessage } from 'node:http'
 import { join, resolve } from 'node:path'
@@ -10,8 +10,8 @@ import type { LabLayout } from './layout.ts'
 
 /** The command that takes `run`: that of the checkout, or of the package, that this file is part of. */
 export function ownWeft(): string[] {
-  const checkout = resolve(import.meta.dirname, '../../weft')
-  return existsSync(checkout) ? [checkout] : [process.execPath, resolve(import.meta.dirname, '../weft.cjs')]
+  if (import.meta.filename.endsWith('.ts')) return [resolve(import.meta.dirname, '../../weft')]
+  return [process.execPath, resolve(import.meta.dirname, '../weft.cjs')]
 }
 
 /** Where the controller's API listens, also for programs outside the lab. */

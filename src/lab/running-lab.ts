@@ -67,7 +67,7 @@ export class Lab implements AsyncDisposable {
   }
 
   /** Runs a command to its end; that of all who inherited its output, if longer. */
-  exec(place: string, argv: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
+  async exec(place: string, argv: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
     return this.#cage.run(this.#member(place), argv, options)
   }
 

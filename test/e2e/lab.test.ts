@@ -142,7 +142,7 @@ option dns 192.0.2.53
     // The guest's files are there for the next command.
     await run('echo kept > /run/file')
     expect(await run('cat /run/file; test ! -e /proc/1/root/run/file')).toMatchObject({ code: 0, stdout: 'kept\n' })
-    expect(() => lab.exec('red-z', ['true'])).toThrow('no red-z in lab')
+    await expect(lab.exec('red-z', ['true'])).rejects.toThrow('no red-z in lab')
   })
 
   test('a spawned program gets signals, and its exit code comes back', async () => {
@@ -178,13 +178,16 @@ option dns 192.0.2.53
   })
 })
 
-test('two labs of one topology do not meet', async () => {
-  await using one = await createPlainLab()
+test('two labs of one topology do not meet; guests have IPv6 where it is asked for', async () => {
+  await using one = await createPlainLab({ ipv6: true })
   await using two = await createPlainLab()
   const capture = await two.capture('red-b', { interface: 'eth0' })
   expect(await one.ping('red-a', 'red-b', { count: 3, intervalMs: 10 })).toMatchObject({ received: 3 })
   expect(await capture.stop()).toEqual([])
   expect(await two.ping('red-a', 'red-b', { count: 3, intervalMs: 10 })).toMatchObject({ received: 3 })
+  const ipv6 = async (lab: Lab) => (await lab.exec('red-a', ['ip', '-6', 'address', 'show', 'dev', 'eth0'])).stdout
+  expect(await ipv6(one)).toContain('inet6 fe80::')
+  expect(await ipv6(two)).toBe('')
 })
 
 describe('what is left of a lab', () => {
@@ -230,7 +233,7 @@ describe('what is left of a lab', () => {
     expect(trace.get()).toEqual([])
     expect(readdirSync(stateDir)).toEqual([])
     await lab.down()
-    expect(() => lab.exec('red-a', ['true'])).toThrow('the lab is gone')
+    await expect(lab.exec('red-a', ['true'])).rejects.toThrow('the lab is gone')
   })
 
   test('when its first process is killed: its folder, until the next lab comes up', async () => {
@@ -291,8 +294,9 @@ describe('weft lab', () => {
     completion(spawn(process.execPath, [...NODE, BIN, 'lab', ...argv]), argv.join(' '))
 
   test('up leaves a lab running that other processes enter, and down ends it', async () => {
-    const file = join(await mkdtemp(join(tmpdir(), 'weft-topology-')), 'topology.yaml')
+    const folder = await mkdtemp(join(tmpdir(), 'weft-topology-'))
     try {
+      const file = join(folder, 'topology.yaml')
       await writeFile(file, TOPOLOGY)
       const up = await weft('up', file, '--name', name, '--no-controller')
       expect(up).toMatchObject({ code: 0, stdout: expect.stringContaining(`lab ${name} is up.`) })
@@ -312,7 +316,7 @@ describe('weft lab', () => {
       expect(await weft('down', name)).toMatchObject({ code: 1, stderr: `no lab ${name} is up\n` })
     } finally {
       await weft('down', name)
-      await rm(file, { force: true })
+      await rm(folder, { recursive: true })
     }
   })
 })
