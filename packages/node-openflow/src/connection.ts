@@ -14,6 +14,7 @@ import {
   encodeMessage,
   type Message,
   type MessageType,
+  VERSIONS,
   type Version,
 } from './messages.ts'
 import { gather, type MultipartEntry, type MultipartKind, type MultipartRequest } from './multipart.ts'
@@ -36,7 +37,7 @@ export interface ConnectionHandlers {
 }
 
 export interface ConnectionOptions {
-  /** Versions offered. Default: 1.3 and 1.5. */
+  /** Versions offered. Default: all. */
   versions?: readonly Version[]
   /** Called once the version is agreed, before any further message is read; returns who hears those. */
   onOpen?: (connection: OpenFlowConnection) => ConnectionHandlers | undefined
@@ -52,7 +53,7 @@ export interface ConnectionOptions {
 }
 
 const DEFAULTS = {
-  versions: [4, 6] as readonly Version[],
+  versions: VERSIONS,
   probeInterval: 5_000,
   handshakeTimeout: 10_000,
   maxQueuedBytes: 64 << 20,
