@@ -110,12 +110,13 @@ export class BridgeSession {
     })
     if (!empty || changes.length <= FIRST_FILL) {
       this.#send(changes)
-      return
+    } else {
+      // An empty bridge forwards nothing that a half-filled one could break; groups come first, for flows refer to them.
+      const flows = changes.filter(change => change.after?.kind === 'flow')
+      this.#send(changes.filter(change => change.after?.kind !== 'flow'))
+      for (let next = 0; next < flows.length; next += FIRST_FILL) this.#send(flows.slice(next, next + FIRST_FILL))
     }
-    // An empty bridge forwards nothing that a half-filled one could break; groups come first, for flows refer to them.
-    const flows = changes.filter(change => change.after?.kind === 'flow')
-    this.#send(changes.filter(change => change.after?.kind !== 'flow'))
-    for (let next = 0; next < flows.length; next += FIRST_FILL) this.#send(flows.slice(next, next + FIRST_FILL))
+    this.#options.onProgress()
   }
 
   /** Sends changes of what the bridge is to hold. Before `reconcile` there is nothing to send: it will see them. */
@@ -201,10 +202,7 @@ export class BridgeSession {
   }
 
   #send(changes: readonly Change<Item>[]): void {
-    if (changes.length === 0) {
-      this.#options.onProgress()
-      return
-    }
+    if (changes.length === 0) return
     if (this.#log.enabled('debug')) {
       for (const { before, after } of changes) {
         const item = after ?? before
