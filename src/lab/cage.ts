@@ -107,8 +107,14 @@ export class Cage {
     // machine's first process; and until then, where that takes its time, the cage cannot end.
     const kill = child.kill.bind(child)
     child.kill = signal => {
-      const program = childOf(child.pid)
-      return program === undefined ? kill(signal) : process.kill(program, signal)
+      const program = child.exitCode === null && child.signalCode === null ? childOf(child.pid) : undefined
+      if (program === undefined) return kill(signal)
+      try {
+        return process.kill(program, signal)
+      } catch {
+        // It ended in this very moment.
+        return false
+      }
     }
     return child
   }
