@@ -1,4 +1,5 @@
 import type { DecodedMessageOf } from './messages.ts'
+import { errorName } from './text/errors.ts'
 
 /** The peer's refusal of something we sent. OpenFlow 1.5.1 § 7.5.4. */
 export class OpenFlowError extends Error {
@@ -10,8 +11,10 @@ export class OpenFlowError extends Error {
   /** The start of the message at fault, or a text where the HELLO was. */
   readonly data: Uint8Array
 
-  constructor({ errorType, code, experimenter, data }: DecodedMessageOf<'error'>) {
-    super(`error type ${errorType}, code ${code}`)
+  /** Its message is ovs-ofctl's name for the error (`OFPBAC_BAD_OUT_GROUP`), or its numbers. */
+  constructor(error: DecodedMessageOf<'error'>) {
+    const { errorType, code, experimenter, data } = error
+    super(errorName(error))
     this.errorType = errorType
     this.code = code
     this.experimenter = experimenter

@@ -71,14 +71,14 @@ describe.each([4, 5, 6] as Version[])('a real ovs-vswitchd, version %i', version
     instructions: [{ type: 'apply_actions', actions: [{ type: 'group', groupId: 99 }] }],
   } as const
   test.each([
-    ['when it is added', backwards],
-    ['at the commit', unknownGroup],
-  ])('a message refused %s: nothing of the bundle stays, and the message is named', async (_, bad) => {
+    ['when it is added', backwards, 'OFPBIC_BAD_TABLE_ID'],
+    ['at the commit', unknownGroup, 'OFPBAC_BAD_OUT_GROUP'],
+  ])('a message refused %s: nothing of the bundle stays, and the message is named', async (_, bad, name) => {
     await connection.bundle([clear])
     const parts = Array.from({ length: 100 }, (_, i) => (i === 50 ? bad : flow(3, i)))
     const refused = connection.bundle(parts)
     await expect(refused).rejects.toThrow(BundleError)
-    await expect(refused).rejects.toMatchObject({ index: 50 })
+    await expect(refused).rejects.toMatchObject({ index: 50, cause: { message: name } })
     expect(await flowsOf(connection)).toEqual([])
     await connection.bundle([flow(1, 1)])
     expect(await flowsOf(connection)).toHaveLength(1)

@@ -35,5 +35,6 @@ const kind = custom<Omit<ErrorKind, 'experimenter'> & { readonly experimenter?: 
   keys: { required: ['errorType', 'code', 'experimenter'] },
 })
 
+// Not errorText itself: it quotes messages, so its module and this one need each other.
 /** The switch refuses something; `data` is the start of the message at fault, or text where a hello failed (OpenFlow 1.5.1 § 7.5.4). */
-export const error = message(1, { _: spread(kind), data: rest }, errorText)
+export const error = message(1, { _: spread(kind), data: rest }, e => errorText(e))
