@@ -65,6 +65,7 @@ try {
     for (const example of examples)
       execFileSync(weft, ['validate', join(root, example)], { stdio: ['ignore', 'ignore', 'inherit'] })
   })
+  await step('weft lab', () => checkLab(weft))
   const consumer = join(folder, 'consumer')
   await step('a consumer', () => checkConsumer(consumer, packages))
   await step('an older Node', () => checkOlderNode(weft, consumer))
@@ -105,6 +106,22 @@ function checkManifest({ name, archive }: Package): void {
   expect((manifest.bundleDependencies ?? []).join() === expected.join(), `${name} must bundle what it depends on`)
   const files = execFileSync('tar', ['-tzf', archive], { encoding: 'utf8' }).split('\n')
   for (const file of ['LICENSE', 'README.md']) expect(files.includes(`package/${file}`), `${name} has no ${file}`)
+}
+
+/** The installed command starts a lab, whose controller is the installed one, and its guests reach each other. */
+function checkLab(weft: string): void {
+  if (process.getuid?.() !== 0 || spawnSync('ovs-vswitchd', ['--version']).status !== 0) {
+    console.log('needs root and Open vSwitch: left out')
+    return
+  }
+  const name = `package-${process.pid}`
+  const run = (...args: string[]) => execFileSync(weft, ['lab', ...args], { stdio: ['ignore', 'ignore', 'inherit'] })
+  try {
+    run('up', join(root, 'topology/examples/two-tenants.yaml'), '--name', name)
+    run('ping', '--lab', name, 'red-a', 'red-b')
+  } finally {
+    run('down', name)
+  }
 }
 
 /** Under a Node that is too old for it, the command says so in one line; the libraries load in what they say they need. */
