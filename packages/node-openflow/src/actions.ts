@@ -35,8 +35,6 @@ const rows = {
       ? `CONTROLLER:${a.maxLen}`
       : `${a.port < LARGEST_PORT ? 'output:' : ''}${portName(a.port, names)}`,
   ),
-  copy_ttl_out: action(11, {}, () => 'copy_ttl_out'),
-  copy_ttl_in: action(12, {}, () => 'copy_ttl_in'),
   set_mpls_ttl: action(15, { ttl: u8 }, a => `set_mpls_ttl(${a.ttl})`),
   dec_mpls_ttl: action(16, {}, () => 'dec_mpls_ttl'),
   push_vlan: action(17, { ethertype: u16 }, a => `push_vlan:${hex(a.ethertype)}`),

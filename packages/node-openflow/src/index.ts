@@ -66,6 +66,8 @@ export {
 } from './server.ts'
 export { errorName } from './text/errors.ts'
 export { type FlowText, formatFlow } from './text/flow.ts'
+export { formatGroup, type GroupText } from './text/group.ts'
 export { formatMatch } from './text/match.ts'
+export { formatMeter } from './text/meter.ts'
 export type { TextNames } from './text/names.ts'
 export type { Timers } from './timers.ts'

@@ -1,5 +1,5 @@
 import type { Header } from './codec/node.ts'
-import { list, union } from './codec/schema.ts'
+import { list, padded, u16, union } from './codec/schema.ts'
 
 /** Type and length before a property; the padding to 8 bytes is not in the length (OpenFlow 1.5.1 § 7.2.1, "property"). */
 export const propertyHeader: Header = {
@@ -13,3 +13,6 @@ export const propertyHeader: Header = {
 
 /** Properties of which none is known: kept as they are. */
 export const rawProperties = list(union(propertyHeader, {}))
+
+/** 16 bits in a property: its length counts two bytes of padding. */
+export const paddedU16 = padded(u16, { after: 2 })

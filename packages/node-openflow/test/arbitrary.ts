@@ -1,11 +1,21 @@
 import fc, { type Arbitrary } from 'fast-check'
-import { type CustomNode, formsOf, isHidden, keysOf, type Node, type PropertiesNode, resolve, type StructNode, type UnionNode } from '../src/codec/node.ts'
+import { niciraField } from '../src/action.ts'
+import {
+  type CustomNode,
+  formsOf,
+  isHidden,
+  keysOf,
+  type Node,
+  type PropertiesNode,
+  resolve,
+  type StructNode,
+  type UnionNode,
+} from '../src/codec/node.ts'
 import { type Field, fieldList, fields } from '../src/fields.ts'
+import type { DecodedMessage, Match, MatchTerm, Version } from '../src/index.ts'
 import { match, terms } from '../src/match.ts'
 import { messageSchema } from '../src/messages.ts'
-import { niciraField } from '../src/action.ts'
 import { zone } from '../src/nicira/zone.ts'
-import type { DecodedMessage, Match, MatchTerm, Version } from '../src/index.ts'
 
 /** Values of a schema, drawn from the schema itself: a new row is tested without a line here. */
 
@@ -20,21 +30,26 @@ interface Scope {
 
 /** Complete messages of a version, as decoding would give them. */
 export const messages = (version: Version): Arbitrary<DecodedMessage> =>
-  valueOf(messageSchema.node, { version, depth: 4, padded: false }) as Arbitrary<DecodedMessage>
+  drawn(messageSchema.node, { version, depth: 4, padded: false }) as Arbitrary<DecodedMessage>
 
 const below = (bytes: number): Value =>
-  bytes <= 6 ? fc.oneof(fc.constantFrom(0, 2 ** (8 * bytes) - 1), fc.integer({ min: 0, max: 2 ** (8 * bytes) - 1 })) : bigint(8 * bytes)
-const bigint = (bits: number) => fc.oneof(fc.constantFrom(0n, (1n << BigInt(bits)) - 1n), fc.bigInt({ min: 0n, max: (1n << BigInt(bits)) - 1n }))
+  bytes <= 6
+    ? fc.oneof(fc.constantFrom(0, 2 ** (8 * bytes) - 1), fc.integer({ min: 0, max: 2 ** (8 * bytes) - 1 }))
+    : bigint(8 * bytes)
+const bigint = (bits: number) =>
+  fc.oneof(fc.constantFrom(0n, (1n << BigInt(bits)) - 1n), fc.bigInt({ min: 0n, max: (1n << BigInt(bits)) - 1n }))
 const bytes = (min = 0, max = 12) => fc.uint8Array({ minLength: min, maxLength: max })
 
-const valueOf = (unresolved: Node, scope: Scope): Value => {
+const drawn = (unresolved: Node, scope: Scope): Value => {
   const node = resolve(unresolved, scope.version)
   switch (node.kind) {
     case 'uint':
       return below(node.bytes)
     case 'enum': {
       const words = fc.constantFrom(...Object.keys(node.numbers))
-      const unknown = fc.integer({ min: 0, max: 2 ** (8 * node.bytes) - 1 }).filter(number => node.words[number] === undefined)
+      const unknown = fc
+        .integer({ min: 0, max: 2 ** (8 * node.bytes) - 1 })
+        .filter(number => node.words[number] === undefined)
       return node.open ? fc.oneof(words, unknown) : words
     }
     case 'boolean':
@@ -43,8 +58,8 @@ const valueOf = (unresolved: Node, scope: Scope): Value => {
       return fc.oneof(fc.integer({ min: 0, max: 0xfeff }), fc.integer({ min: 0xffffff00, max: 0xffffffff }))
     case 'absent':
       return fc.constant(node.value)
-    case 'after':
-      return valueOf(node.of, scope)
+    case 'padded':
+      return drawn(node.of, scope)
     case 'present':
       return fc.constant(true)
     case 'rest':
@@ -54,9 +69,9 @@ const valueOf = (unresolved: Node, scope: Scope): Value => {
     case 'text':
       return fc.string({ maxLength: node.bytes }).map(text => text.replaceAll(/[^ -~]/g, 'x'))
     case 'list':
-      return fc.array(valueOf(node.of, scope), { maxLength: scope.depth > 0 ? 3 : 0 })
+      return fc.array(drawn(node.of, scope), { maxLength: scope.depth > 0 ? 3 : 0 })
     case 'one':
-      return fc.tuple(valueOf(node.of, scope))
+      return fc.tuple(drawn(node.of, scope))
     case 'union':
       return unionOf(node, scope)
     case 'struct':
@@ -74,18 +89,24 @@ const objectOf = (node: StructNode | PropertiesNode, scope: Scope): Value => {
   const parts: Arbitrary<object>[] = []
   for (const member of node.members) {
     const inner = resolve(member.node, scope.version)
-    if (member.spread === true) parts.push(valueOf(inner, scope) as Arbitrary<object>)
-    else if (!isHidden(inner)) parts.push(valueOf(inner, { ...scope, depth: scope.depth - 1 }).map(value => ({ [member.name]: value })))
+    if (member.spread === true) parts.push(drawn(inner, scope) as Arbitrary<object>)
+    else if (!isHidden(inner))
+      parts.push(drawn(inner, { ...scope, depth: scope.depth - 1 }).map(value => ({ [member.name]: value })))
   }
   return fc.tuple(...parts).map(objects => Object.assign({}, ...objects))
 }
 
 const propertiesOf = (node: PropertiesNode, scope: Scope): Value => {
   const members = node.properties.map(property => {
-    const given = valueOf(property.node, { ...scope, padded: false, depth: scope.depth - 1 }).map(value => ({ [property.name]: value }))
+    const given = drawn(property.node, { ...scope, padded: false, depth: scope.depth - 1 }).map(value => ({
+      [property.name]: value,
+    }))
     return fc.oneof(given, fc.constant(property.fallback === undefined ? {} : { [property.name]: property.fallback }))
   })
-  const unknown = fc.oneof(fc.constant({}), fc.array(unknownTlv(false), { minLength: 1, maxLength: 2 }).map(unknown => ({ unknown })))
+  const unknown = fc.oneof(
+    fc.constant({}),
+    fc.array(unknownTlv(false), { minLength: 1, maxLength: 2 }).map(unknown => ({ unknown })),
+  )
   return fc.tuple(...members, unknown).map(objects => Object.assign({}, ...objects))
 }
 
@@ -93,8 +114,18 @@ const UNKNOWN_TAG = 0x7a7a
 const unknownTlv = (padded: boolean): Arbitrary<Uint8Array> =>
   bytes(4, 4 + (padded ? 12 : 9))
     .map(body => (padded ? body.slice(0, body.length - (body.length % 8)) : body))
-    .map(body => Uint8Array.of(UNKNOWN_TAG >> 8, UNKNOWN_TAG & 0xff, 0, 8 + (padded ? 0 : body.length - 4), ...(padded ? body.fill(7, 0, 4).subarray(0, 4) : body)))
-    .map(tlv => (padded && tlv.length !== 8 ? Uint8Array.of(UNKNOWN_TAG >> 8, UNKNOWN_TAG & 0xff, 0, 8, 1, 2, 3, 4) : tlv))
+    .map(body =>
+      Uint8Array.of(
+        UNKNOWN_TAG >> 8,
+        UNKNOWN_TAG & 0xff,
+        0,
+        8 + (padded ? 0 : body.length - 4),
+        ...(padded ? body.fill(7, 0, 4).subarray(0, 4) : body),
+      ),
+    )
+    .map(tlv =>
+      padded && tlv.length !== 8 ? Uint8Array.of(UNKNOWN_TAG >> 8, UNKNOWN_TAG & 0xff, 0, 8, 1, 2, 3, 4) : tlv,
+    )
 
 const unionOf = (node: UnionNode, scope: Scope): Value => {
   const inner = { ...scope, padded: node.header.padded }
@@ -105,12 +136,12 @@ const unionOf = (node: UnionNode, scope: Scope): Value => {
       // A form that is for some values only says less than the body, which has them all.
       const forms = formsOf(variant, scope.version)
       const body = forms.length === 1 ? forms[0]!.body : variant.body
-      return valueOf(body, inner).map(value => ({ [node.discriminant]: name, ...(value as object) }))
+      return drawn(body, inner).map(value => ({ [node.discriminant]: name, ...(value as object) }))
     })
   const raw =
     node.other === undefined
       ? unknownTlv(node.header.padded).map(bytes => ({ [node.discriminant]: 'raw', bytes }))
-      : valueOf(node.other, inner).map(value => ({ [node.discriminant]: 'raw', tag: 0xf7, ...(value as object) }))
+      : drawn(node.other, inner).map(value => ({ [node.discriminant]: 'raw', tag: 0xf7, ...(value as object) }))
   return fc.oneof(...variants, raw)
 }
 
@@ -123,8 +154,14 @@ const isNesting = (unresolved: Node, version: number): boolean => {
 /** Fields that a match holds; others stand for them there. */
 export const matchable = fieldList.filter(field => !/^(x{1,2}reg\d+|vlan_tci|packet_type)$/.test(field.name))
 const value = (field: Field): Arbitrary<number | bigint> =>
-  (field.wide ? bigint(field.bits) : fc.oneof(fc.constantFrom(0, field.ones as number), fc.integer({ min: 0, max: field.ones as number }))) as Arbitrary<number | bigint>
-const and = (a: number | bigint, b: number | bigint) => (typeof a === 'bigint' ? a & BigInt(b) : Number(BigInt(a) & BigInt(b)))
+  (field.wide
+    ? bigint(field.bits)
+    : fc.oneof(
+        fc.constantFrom(0, field.ones as number),
+        fc.integer({ min: 0, max: field.ones as number }),
+      )) as Arbitrary<number | bigint>
+const and = (a: number | bigint, b: number | bigint) =>
+  typeof a === 'bigint' ? a & BigInt(b) : Number(BigInt(a) & BigInt(b))
 
 const term = (field: Field): Arbitrary<MatchTerm> =>
   fc.tuple(value(field), fc.option(value(field), { nil: undefined })).map(([value, mask]): MatchTerm => {
@@ -151,7 +188,9 @@ const byKeys: Readonly<Record<string, Value>> = {
   'src,dst,bits': fc.record({ src: end, dst: end, bits: u16 }),
   'offset,bits': range,
   'field,value': anyField.chain(field =>
-    fc.tuple(value(field), fc.option(value(field), { nil: undefined })).map(([value, mask]) => (mask === undefined || mask === field.ones ? { field, value } : { field, value, mask })),
+    fc
+      .tuple(value(field), fc.option(value(field), { nil: undefined }))
+      .map(([value, mask]) => (mask === undefined || mask === field.ones ? { field, value } : { field, value, mask })),
   ),
   flags: fc.record(
     { flags: u16, ipv4Min: u32, ipv4Max: u32, ipv6Min: bigint(128), ipv6Max: bigint(128), portMin: u16, portMax: u16 },
@@ -162,7 +201,13 @@ const byKeys: Readonly<Record<string, Value>> = {
     fc.record({ errorType: fc.constant(0xffff), code: u16, experimenter: u32 }),
   ),
   'durationSec,durationNsec,packetCount,byteCount': fc.record(
-    { durationSec: fc.integer({ min: 0, max: 0xfffffffe }), durationNsec: u32, packetCount: bigint(64), byteCount: bigint(64), idleAge: u32 },
+    {
+      durationSec: fc.integer({ min: 0, max: 0xfffffffe }),
+      durationNsec: u32,
+      packetCount: bigint(64),
+      byteCount: bigint(64),
+      idleAge: u32,
+    },
     { requiredKeys: ['durationSec', 'durationNsec', 'packetCount', 'byteCount'] },
   ),
   'packetCount,byteCount,flowCount': fc.record({ packetCount: bigint(64), byteCount: bigint(64), flowCount: u32 }),
@@ -171,7 +216,11 @@ const byKeys: Readonly<Record<string, Value>> = {
 const customOf = (node: CustomNode, scope: Scope): Value => {
   if (node === match.node || node === terms.node) return matches
   if (node === niciraField.node) return anyField
-  if (node === zone.node) return fc.oneof(u16, fc.tuple(anyField, range).map(([field, range]) => ({ field, ...range })))
+  if (node === zone.node)
+    return fc.oneof(
+      u16,
+      fc.tuple(anyField, range).map(([field, range]) => ({ field, ...range })),
+    )
   const known = byKeys[keysOf(node, scope.version).required.join(',')]
   if (known !== undefined) return known
   // The ingress port of a packet_out before OpenFlow 1.5.

@@ -1,4 +1,4 @@
-import { execFile, execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -35,7 +35,11 @@ export const printed = (messages: readonly Uint8Array[]): string[] => {
     const file = join(dir, 'messages')
     const mark = (i: number) => encoded({ type: 'echo_request', data: new Uint8Array() }, 4, MARK + i)
     writeFileSync(file, Buffer.concat(messages.flatMap((message, i) => [message, mark(i)])))
-    const text = execFileSync('ovs-ofctl', ['ofp-parse', file], { encoding: 'utf8', maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 'ignore'] })
+    const text = execFileSync('ovs-ofctl', ['ofp-parse', file], {
+      encoding: 'utf8',
+      maxBuffer: 1 << 28,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
     return text.split(/^OFPT_ECHO_REQUEST \(OF1\.3\) \(xid=0xfeed[0-9a-f]{4}\): 0 bytes of payload\n/m).slice(0, -1)
   } finally {
     rmSync(dir, { recursive: true })
@@ -66,7 +70,15 @@ export const sent = async (version: Version, command: readonly string[], input: 
   try {
     await once(server, 'listening')
     const [verb, ...rest] = command
-    const child = spawn('ovs-ofctl', ['--no-names', '-O', RELEASE[version], verb!, ...rest.slice(0, -1), `unix:${socket}`, rest.at(-1) ?? '-'])
+    const child = spawn('ovs-ofctl', [
+      '--no-names',
+      '-O',
+      RELEASE[version],
+      verb!,
+      ...rest.slice(0, -1),
+      `unix:${socket}`,
+      rest.at(-1) ?? '-',
+    ])
     child.stdin.end(input)
     let said = ''
     child.stderr.on('data', chunk => {
@@ -81,36 +93,36 @@ export const sent = async (version: Version, command: readonly string[], input: 
   }
 }
 
-const HELLO = 0
-const ECHO = 2
-const FEATURES = 5
-const BARRIER = 20
-const BUNDLE_CONTROL = 33
-const BUNDLE_ADD = 34
+const HEADER = 8
+/** What a bundle's envelope has before the message in it, from 1.4 on and as an extension of 1.3. */
+const ENVELOPE: Readonly<Record<Version, number>> = { 4: HEADER + 16, 5: HEADER + 8, 6: HEADER + 8 }
 
 /** Keeps what matters, and gives the answer that ovs-ofctl waits for. */
-const answerTo = (message: Buffer, version: Version, kept: Uint8Array[]): Uint8Array | undefined => {
-  const xid = message.readUInt32BE(4)
-  switch (message[1]) {
-    case HELLO:
-      return encoded({ type: 'hello', elements: [] }, version, xid)
-    case ECHO:
-      return encoded({ type: 'echo_reply', data: message.subarray(8) }, version, xid)
-    case FEATURES:
-      return encoded({ type: 'features_reply', datapathId: 1n, bufferCount: 0, tableCount: 254, auxiliaryId: 0, capabilities: 0, reserved: 0 }, version, xid)
-    case BARRIER:
+const answerTo = (bytes: Buffer, version: Version, kept: Uint8Array[]): Uint8Array | undefined => {
+  // Whatever version its hello is of, its words are those of 1.3 on.
+  const xid = bytes.readUInt32BE(4)
+  if (bytes[1] === 0) return encoded({ type: 'hello', elements: [] }, version, xid)
+  const { message } = decodeMessage(bytes)
+  switch (message.type) {
+    case 'echo_request':
+      return encoded({ ...message, type: 'echo_reply' }, version, xid)
+    case 'barrier_request':
       return encoded({ type: 'barrier_reply' }, version, xid)
-    case BUNDLE_CONTROL: {
-      const { message: control } = decodeMessage(message)
-      if (control.type !== 'bundle_control' || typeof control.kind === 'number') return undefined
-      const kind = control.kind.replace('request', 'reply') as typeof control.kind
-      return encoded({ ...control, kind }, version, xid)
+    case 'bundle_control': {
+      if (typeof message.kind === 'number') return undefined
+      return encoded(
+        { ...message, kind: message.kind.replace('request', 'reply') as typeof message.kind },
+        version,
+        xid,
+      )
     }
-    case BUNDLE_ADD:
-      kept.push(message.subarray(16, 16 + message.readUInt16BE(18)))
+    case 'bundle_add_message': {
+      const inner = bytes.subarray(ENVELOPE[version])
+      kept.push(inner.subarray(0, inner.readUInt16BE(2)))
       return undefined
+    }
     default:
-      kept.push(message)
+      kept.push(bytes)
       return undefined
   }
 }
@@ -121,4 +133,3 @@ export const hexOf = (message: Uint8Array): string => {
   copy.fill(0, 4, 8)
   return Buffer.from(copy).toString('hex')
 }
-void execFile

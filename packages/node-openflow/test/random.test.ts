@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { codec } from '../src/codec/codec.ts'
-import { decodeMessage, DecodeError, encodeMessage, Reader, VERSIONS, type Version, Writer } from '../src/index.ts'
+import { DecodeError, decodeMessage, encodeMessage, Reader, VERSIONS, type Version, Writer } from '../src/index.ts'
 import { messageSchema } from '../src/messages.ts'
 import { messages } from './arbitrary.ts'
 

@@ -117,9 +117,12 @@ class Decoder {
       case 'absent':
         this.skip(node.bytes, path)
         return source.literal(node.value)
-      case 'after':
-        this.skip(node.pad, path)
-        return this.value(node.of, path)
+      case 'padded': {
+        this.skip(node.before, path)
+        const value = this.value(node.of, path)
+        this.skip(node.after, path)
+        return value
+      }
       case 'present':
         return 'true'
       default:
@@ -405,7 +408,7 @@ class Decoder {
 /** Whether a member is read within a run. */
 const isRun = (unresolved: Node, version: number): boolean => {
   const node = resolve(unresolved, version)
-  if (node.kind === 'after') return isRun(node.of, version)
+  if (node.kind === 'padded') return isRun(node.of, version)
   return ['uint', 'enum', 'boolean', 'map', 'absent', 'present'].includes(node.kind)
 }
 

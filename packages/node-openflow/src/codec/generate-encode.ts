@@ -124,9 +124,10 @@ class Encoder {
       case 'absent':
         this.zeros(node.bytes)
         break
-      case 'after':
-        this.zeros(node.pad)
+      case 'padded':
+        this.zeros(node.before)
         this.value(node.of, expression, path)
+        this.zeros(node.after)
         break
       case 'present':
         break
@@ -355,7 +356,7 @@ const isRun = (unresolved: Node, version: number): boolean => {
     case 'absent':
     case 'present':
       return true
-    case 'after':
+    case 'padded':
       return isRun(node.of, version)
     case 'struct':
       return node.members.every(member => isRun(member.node, version))

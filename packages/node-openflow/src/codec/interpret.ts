@@ -47,9 +47,10 @@ export const interpretEncode = (
     case 'absent':
       w.zeros(node.bytes)
       break
-    case 'after':
-      w.zeros(node.pad)
+    case 'padded':
+      w.zeros(node.before)
       interpretEncode(node.of, w, value, version, context)
+      w.zeros(node.after)
       break
     case 'present':
       break
@@ -106,9 +107,12 @@ export const interpretDecode = (unresolved: Node, r: Reader, version: number): u
     case 'absent':
       skip(r, node.bytes)
       return node.value
-    case 'after':
-      skip(r, node.pad)
-      return interpretDecode(node.of, r, version)
+    case 'padded': {
+      skip(r, node.before)
+      const value = interpretDecode(node.of, r, version)
+      skip(r, node.after)
+      return value
+    }
     case 'present':
       return true
     case 'rest':

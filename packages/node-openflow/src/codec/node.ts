@@ -9,7 +9,7 @@ export type Node =
   | MapNode
   | PadNode
   | AbsentNode
-  | AfterNode
+  | PaddedNode
   | PresentNode
   | RestNode
   | BlobNode
@@ -62,11 +62,12 @@ export interface AbsentNode {
   readonly bytes: number
   readonly value: unknown
 }
-/** A value after padding. */
-export interface AfterNode {
-  readonly kind: 'after'
-  readonly pad: number
+/** A value between padding. */
+export interface PaddedNode {
+  readonly kind: 'padded'
+  readonly before: number
   readonly of: Node
+  readonly after: number
 }
 /** No bytes: being there is the value `true`. */
 export interface PresentNode {
@@ -213,9 +214,9 @@ export const fixedSize = (unresolved: Node, version: number): number | undefined
       return node.of.bytes
     case 'present':
       return 0
-    case 'after': {
+    case 'padded': {
       const size = fixedSize(node.of, version)
-      return size === undefined ? undefined : node.pad + size
+      return size === undefined ? undefined : node.before + size + node.after
     }
     case 'struct': {
       let sum = 0
@@ -278,7 +279,7 @@ export const complete = (unresolved: Node, value: unknown, version: number): unk
     case 'list':
     case 'one':
       return (value as readonly unknown[]).map(element => complete(node.of, element, version))
-    case 'after':
+    case 'padded':
       return complete(node.of, value, version)
     case 'absent':
       return node.value

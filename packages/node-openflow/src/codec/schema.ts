@@ -69,9 +69,9 @@ export const mapped = <V>(of: typeof u8, toWire: (value: V) => number, fromWire:
   return schema<V>({ kind: 'map', of: of.node, toWire, fromWire })
 }
 export const pad = (bytes: number) => schema<never, never, 'hidden'>({ kind: 'pad', bytes }, 'hidden')
-/** Padding, then a value. */
-export const after = <In, Out>(bytes: number, of: Schema<In, Out, 'value'>) =>
-  schema<In, Out>({ kind: 'after', pad: bytes, of: of.node })
+/** A value with `before` and `after` bytes of padding. */
+export const padded = <In, Out>(of: Schema<In, Out, 'value'>, { before = 0, after = 0 }) =>
+  schema<In, Out>({ kind: 'padded', before, of: of.node, after })
 /** No bytes: `true` where present. */
 export const present = schema<true>({ kind: 'present' })
 /** The bytes up to the end of the structure. */

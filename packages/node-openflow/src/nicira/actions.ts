@@ -32,7 +32,8 @@ import {
   u32,
   u64,
 } from '../codec/schema.ts'
-import { propertyHeader } from '../property.ts'
+import type { Field } from '../fields.ts'
+import { paddedU16, propertyHeader } from '../property.ts'
 import { packetInReason } from '../reasons.ts'
 import { portName, tableText } from '../text/names.ts'
 import { hex } from '../text/values.ts'
@@ -56,9 +57,12 @@ const nested: Schema<ActionList, DecodedActionList, 'value'> = lazy((): Schema<u
 const subfield = { _: spread(bitRangeSchema), field: niciraField }
 const load = struct({ ...subfield, value: u64 })
 const outputReg = struct({ ...subfield, maxLen: or(u16, 0), _2: pad(6) })
+/** For a field whose header is of 8 bytes. */
+const outputReg2 = struct({ _: spread(bitRangeSchema), maxLen: or(u16, 0), field: niciraField })
+const stack = { offset: u16, field: niciraField, bits: u16 }
 /** `ct`: looked up with the original tuple of the connection in place of the packet's. */
 const resubmit = struct({ port: or(port16, IN_PORT), table: or(u8, SAME_TABLE), ct: or(boolean(u8), false) })
-/** The wire says it by the subtype; the shortest one does for a port alone. */
+/** The wire says it by the subtype; the one for a port alone is read only. */
 const resubmitForms = {
   port: struct({ port: port16, table: fixed(SAME_TABLE), ct: fixed(false) }),
   table: struct({ port: or(port16, IN_PORT), table: or(u8, SAME_TABLE), _: pad(3), ct: fixed(false) }),
@@ -67,8 +71,8 @@ const resubmitForms = {
 const controller = struct({
   _1: pad(6),
   _: properties(propertyHeader, {
-    maxLen: propertyOr(0, u16, 0xffff),
-    controllerId: propertyOr(1, u16, 0),
+    maxLen: propertyOr(0, paddedU16, 0xffff),
+    controllerId: propertyOr(1, paddedU16, 0),
     reason: propertyOr(2, packetInReason, 'action'),
     userdata: property(3, rest),
     pause: property(4, present),
@@ -132,9 +136,9 @@ export const niciraActions = {
   resubmit: forms(
     resubmit,
     [
-      niciraForm(1, resubmitForms.port, ANY_VERSION, isPortOnly),
       niciraForm(44, resubmitForms.ct, ANY_VERSION, (a: { ct?: boolean }) => a.ct === true),
       niciraForm(14, resubmitForms.table),
+      niciraForm(1, resubmitForms.port),
     ],
     (a, names) => {
       const port = a.port === IN_PORT ? '' : portName(a.port, names)
@@ -149,8 +153,8 @@ export const niciraActions = {
   output_reg: forms(
     outputReg,
     [
-      niciraForm(15, outputReg),
-      niciraForm(32, struct({ _1: spread(bitRangeSchema), maxLen: or(u16, 0), field: niciraField, _2: pad(6) })),
+      niciraForm(15, outputReg, ANY_VERSION, (a: { field: Field }) => a.field.nicira.experimenter === 0),
+      niciraForm(32, outputReg2),
     ],
     a => `output:${subfieldText(a)}`,
   ),
@@ -175,8 +179,8 @@ export const niciraActions = {
     ],
     controllerText,
   ),
-  stack_push: nicira(27, { offset: u16, field: niciraField, bits: u16, _: pad(6) }, a => `push:${subfieldText(a)}`),
-  stack_pop: nicira(28, { offset: u16, field: niciraField, bits: u16, _: pad(6) }, a => `pop:${subfieldText(a)}`),
+  stack_push: nicira(27, stack, a => `push:${subfieldText(a)}`),
+  stack_pop: nicira(28, stack, a => `pop:${subfieldText(a)}`),
   conjunction: nicira(
     34,
     { clause: u8, clauses: u8, id: u32 },
@@ -197,8 +201,4 @@ export const niciraActions = {
     { packetLength: u16, offset: u16, field: niciraField },
     a => `check_pkt_larger(${a.packetLength})->${subfieldText({ ...a, bits: 1 } satisfies Subfield)}`,
   ),
-}
-
-function isPortOnly(a: { port?: number; table?: number; ct?: boolean }): boolean {
-  return (a.port ?? IN_PORT) !== IN_PORT && (a.table ?? SAME_TABLE) === SAME_TABLE && a.ct !== true
 }

@@ -1,4 +1,4 @@
-import { after, openWords, properties, property, propertyOr, rest, u8, u32, u64 } from '../codec/schema.ts'
+import { openWords, padded, properties, property, propertyOr, rest, u8, u32, u64 } from '../codec/schema.ts'
 import { NO_BUFFER } from '../constants.ts'
 import { terms } from '../match.ts'
 import { niciraMessage } from '../message.ts'
@@ -28,7 +28,7 @@ const packet = {
     fullLen: property(1, u32),
     bufferId: propertyOr(2, u32, NO_BUFFER),
     tableId: propertyOr(3, u8, 0),
-    cookie: property(4, after(4, u64)),
+    cookie: property(4, padded(u64, { before: 4 })),
     reason: propertyOr(5, packetInReason, 'no_match'),
     /** Metadata of the packet, the ingress port among it. */
     match: propertyOr(6, terms, []),

@@ -32,6 +32,9 @@ const NICIRA_CODES: Readonly<Record<number, string>> = {
   3: 'NXBRC_NXM_BAD_TYPE',
   4: 'NXBRC_MUST_BE_ZERO',
   5: 'NXBRC_BAD_REASON',
+  6: 'OFPMOFC_MONITOR_EXISTS',
+  7: 'OFPMOFC_BAD_FLAGS',
+  8: 'OFPMOFC_UNKNOWN_MONITOR',
   9: 'NXBRC_FM_BAD_EVENT',
   10: 'NXBRC_UNENCODABLE_ERROR',
   11: 'NXBAC_MUST_BE_ZERO',
@@ -45,6 +48,7 @@ const NICIRA_CODES: Readonly<Record<number, string>> = {
   20: 'NXTTMFC_ALREADY_MAPPED',
   21: 'NXTTMFC_DUP_ENTRY',
   22: 'OFPBFC_BAD_VERSION',
+  23: 'NXQOFC_QUEUE_ERROR',
   34: 'NXR_NOT_SUPPORTED',
   35: 'NXR_STALE',
   36: 'NXST_NOT_CONFIGURED',
@@ -99,10 +103,12 @@ export const errorText = (error: ErrorFields & { readonly data: Uint8Array }): s
   return ` ${errorName(error)}\n${quoted}`
 }
 
+/** Bytes that are no plain ASCII, quotes and backslashes in octal. */
 const printable = (data: Uint8Array) =>
-  Array.from(data, byte =>
-    byte >= 32 && byte < 127 && byte !== 92 ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`,
-  ).join('')
+  Array.from(data, byte => {
+    const isPlain = byte >= 0x20 && byte <= 0x7e && byte !== 0x5c && byte !== 0x22
+    return isPlain ? String.fromCharCode(byte) : `\\${byte.toString(8).padStart(3, '0')}`
+  }).join('')
 
 const isVersion = (version: number | undefined): version is Version => VERSIONS.includes(version as Version)
 

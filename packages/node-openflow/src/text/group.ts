@@ -1,14 +1,14 @@
-import { type DecodedAction, formatActionList } from '../actions.ts'
+import { type Action, formatActionList } from '../actions.ts'
 import { GROUP, PORT } from '../constants.ts'
 import type { TextContext } from '../message.ts'
-import { portName } from './names.ts'
+import { portName, type TextNames } from './names.ts'
 
 interface BucketFields {
   readonly bucketId: number
   readonly weight: number
   readonly watchPort: number
   readonly watchGroup: number
-  readonly actions: readonly DecodedAction[]
+  readonly actions: readonly Action[]
 }
 interface GroupFields {
   readonly groupType: string | number
@@ -57,4 +57,19 @@ export const groupDescText = (groups: readonly GroupFields[], context: TextConte
   groups.map(group => `\n ${groupText(group, true, context)}`).join('')
 
 /** A group as `ovs-ofctl dump-groups` writes it, and `ovs-ofctl add-group` reads it. */
-export const formatGroup = (group: GroupFields, context: TextContext): string => groupText(group, true, context)
+export const formatGroup = (group: GroupText, version: number, names?: TextNames): string => {
+  const buckets = group.buckets.map(bucket => ({
+    bucketId: 0,
+    weight: 0,
+    watchPort: PORT.ANY,
+    watchGroup: GROUP.ANY,
+    ...bucket,
+  }))
+  return groupText({ ...group, buckets }, true, { version, names })
+}
+/** A group as far as its text says; what is left out of a bucket has its default. */
+export interface GroupText {
+  readonly groupType: string | number
+  readonly groupId: number
+  readonly buckets: readonly (Partial<BucketFields> & { readonly actions: readonly Action[] })[]
+}
