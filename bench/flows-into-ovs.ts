@@ -103,6 +103,7 @@ async function fill(path: string, flows: readonly Item[]): Promise<number> {
       log: silentLogger,
       desired: () => desired,
       onRead: () => session.reconcile(true),
+      onFilled: () => {},
       onProgress: () => {
         if (session.synced) resolve()
       },

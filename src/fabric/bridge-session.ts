@@ -6,7 +6,7 @@ import { messagesFor } from './message.ts'
 import { type Held, readBack } from './readback.ts'
 
 /** Flows in one bundle of the first fill: committing a bundle stalls OVS 1.4 ms per 1,000 flows. */
-const FIRST_FILL = 10_000
+const FILL = 10_000
 
 /** How long a bridge that refused a change is left in peace before it is read again, ms. */
 const RETRY = 1_000
@@ -29,6 +29,8 @@ export interface BridgeSessionOptions {
   readonly desired: () => Map<string, Item>
   /** The bridge has been read: `reconcile` may follow as soon as what it is to hold is known. */
   readonly onRead: () => void
+  /** The last part of the first fill is on its way. */
+  readonly onFilled: () => void
   /** Something that `settled` depends on changed. */
   readonly onProgress: () => void
 }
@@ -46,6 +48,8 @@ export class BridgeSession {
   readonly #log: Logger
   /** What the bridge held beyond what it is to hold, while it is not known yet whether that is stale. */
   #withheld = new Map<string, Item>()
+  /** What is left of the first fill: sent a bundle at a time, the next one when the last is acknowledged. */
+  readonly #backlog = new Map<string, Change<Item>>()
   #held: Held | undefined
   #state: 'reading' | 'read' | 'following' | 'closed' = 'reading'
   #pending = 0
@@ -67,7 +71,12 @@ export class BridgeSession {
 
   /** Whether the bridge has acknowledged all it was sent. */
   get synced(): boolean {
-    return this.#state === 'following' && this.#pending === 0
+    return this.#state === 'following' && this.#pending === 0 && this.#backlog.size === 0
+  }
+
+  /** Whether the first fill is under way. */
+  get filling(): boolean {
+    return this.#backlog.size > 0
   }
 
   /** Flows on the bridge that are not Weft's, when it was last read. */
@@ -108,13 +117,14 @@ export class BridgeSession {
       withheld: this.#withheld.size,
       foreign: this.#foreignFlows || undefined,
     })
-    if (!empty || changes.length <= FIRST_FILL) {
+    this.#backlog.clear()
+    if (!empty || changes.length <= FILL) {
       this.#send(changes)
     } else {
       // An empty bridge forwards nothing that a half-filled one could break; groups come first, for flows refer to them.
-      const flows = changes.filter(change => change.after?.kind === 'flow')
+      for (const change of changes) if (change.after?.kind === 'flow') this.#backlog.set(change.key, change)
       this.#send(changes.filter(change => change.after?.kind !== 'flow'))
-      for (let next = 0; next < flows.length; next += FIRST_FILL) this.#send(flows.slice(next, next + FIRST_FILL))
+      this.#fill()
     }
     this.#options.onProgress()
   }
@@ -122,19 +132,23 @@ export class BridgeSession {
   /** Sends changes of what the bridge is to hold. Before `reconcile` there is nothing to send: it will see them. */
   apply(changes: readonly Change<Item>[]): void {
     if (this.#state !== 'following') return
-    if (this.#withheld.size === 0) {
+    if (this.#withheld.size === 0 && this.#backlog.size === 0) {
       this.#send(changes)
       return
     }
     const wanted: Change<Item>[] = []
     for (const change of changes) {
-      const there = this.#withheld.get(change.key)
-      if (there === undefined || change.after === undefined) {
+      const { key, after } = change
+      const there = this.#withheld.get(key)
+      if (this.#backlog.has(key)) {
+        if (after === undefined) this.#backlog.delete(key)
+        else this.#backlog.set(key, { key, before: undefined, after })
+      } else if (there === undefined || after === undefined) {
         wanted.push(change)
-        continue
+      } else {
+        this.#withheld.delete(key)
+        if (!sameItem(there, after)) wanted.push({ key, before: there, after })
       }
-      this.#withheld.delete(change.key)
-      if (!sameItem(there, change.after)) wanted.push({ ...change, before: there })
     }
     this.#send(wanted)
   }
@@ -162,12 +176,14 @@ export class BridgeSession {
 
   closed(): void {
     this.#state = 'closed'
+    this.#backlog.clear()
     clearTimeout(this.#retry)
     this.#options.onProgress()
   }
 
   #read(): void {
     this.#state = 'reading'
+    this.#backlog.clear()
     readBack(this.connection).then(
       held => {
         if (this.#state !== 'reading') return
@@ -199,6 +215,17 @@ export class BridgeSession {
       error: error instanceof Error ? error.message : String(error),
     })
     this.#readAgain()
+  }
+
+  #fill(): void {
+    const chunk: Change<Item>[] = []
+    for (const [key, change] of this.#backlog) {
+      if (chunk.length === FILL) break
+      this.#backlog.delete(key)
+      chunk.push(change)
+    }
+    this.#send(chunk)
+    if (this.#backlog.size === 0) this.#options.onFilled()
   }
 
   #send(changes: readonly Change<Item>[]): void {
@@ -235,6 +262,7 @@ export class BridgeSession {
       .catch((error: unknown) => this.#failed(error))
       .finally(() => {
         this.#pending--
+        if (this.#pending === 0 && this.#state === 'following' && this.#backlog.size > 0) this.#fill()
         this.#options.onProgress()
       })
   }

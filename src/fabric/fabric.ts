@@ -57,6 +57,9 @@ const SLICE = 20
 /** Units between two looks at the clock. */
 const BATCH = 64
 
+/** Bridges that are given their first fill at the same time: what waits for a bridge is held in memory. */
+const FILLS = 8
+
 const BRIDGES = [brInt.name, brTun.name] as const
 
 /**
@@ -269,11 +272,18 @@ export class Fabric {
     this.#scheduled = false
     for (const [target, changes] of engine.flush()) this.#bridges.get(target)?.apply(changes)
     const complete = this.#complete()
+    let fills = this.#bridges.values().reduce((count, session) => count + (session.filling ? 1 : 0), 0)
     for (const [target, session] of this.#bridges) {
+      // A bridge may take tens of milliseconds: the others get their turn after the event loop had one.
+      if (performance.now() > end) {
+        this.schedule()
+        break
+      }
       if (session.state === 'read') {
-        if (!this.#hosts.get(hostOf(target))?.seen) continue
+        if (fills >= FILLS || !this.#hosts.get(hostOf(target))?.seen) continue
         engine.watch(target)
         session.reconcile(complete)
+        if (session.filling) fills++
       } else if (complete && session.withheldCount > 0) {
         session.sweep()
       }
@@ -400,6 +410,7 @@ export class Fabric {
           log: this.#log,
           desired: () => this.#inputs.engine.desired(target),
           onRead: () => this.schedule(),
+          onFilled: () => this.schedule(),
           onProgress: () => this.#progress(),
         })
         this.#bridges.set(target, session)
