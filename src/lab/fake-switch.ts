@@ -238,7 +238,10 @@ export class FakeSwitch {
     const { redialAfter } = this.#options
     if (this.#stopped || redialAfter === undefined) return false
     clearTimeout(this.#redial)
-    this.#redial = setTimeout(() => this.connect(), redialAfter)
+    this.#redial = setTimeout(() => {
+      // Closed meanwhile: nobody waits for it.
+      this.connect().catch(() => {})
+    }, redialAfter)
     return true
   }
 }
