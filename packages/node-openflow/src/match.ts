@@ -17,8 +17,8 @@ export type MatchObject = {
 
 /**
  * The match of an object: in order, with the prerequisites that are beyond doubt added.
- * `vlan_vid` follows OXM: 0x1000 + id, or 0 for untagged. Throws EncodeError for a value out of range, a mask where none is
- * allowed, a prerequisite that is missing or contradicted.
+ * `vlan_vid` follows OXM: 0x1000 + id, or 0 for untagged. Wide registers become 32-bit ones, `vlan_tci` id and priority.
+ * Throws EncodeError for a value out of range, a mask where none is allowed, a prerequisite that is missing or contradicted.
  */
 export const matchOf = (object: MatchObject): Match => {
   const terms = new Map<Field, MatchTerm>()
@@ -36,6 +36,7 @@ export const matchOf = (object: MatchObject): Match => {
     const term = termOf(field, value, mask)
     if (term?.mask !== undefined && !field.maskable) throw new EncodeError('takes no mask', name)
     if (term !== undefined) for (const part of split(term)) join(terms, part)
+    if (terms.has(fields.vlan_tci)) throw new EncodeError('OXM has no part of a VLAN priority', name)
   }
   for (const field of [...terms.keys()]) require(terms, field)
   return [...terms.values()].sort(byIndex)

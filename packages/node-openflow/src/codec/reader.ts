@@ -29,7 +29,8 @@ export class Reader {
   /** The next `size` bytes as a copy, so that a decoded value never keeps a receive buffer alive. */
   take(size: number): Uint8Array {
     if (size > this.end - this.offset) throw truncated(this, size)
-    const bytes = this.bytes.slice(this.offset, this.offset + size)
+    // Not slice: a Buffer's would not copy.
+    const bytes = new Uint8Array(this.bytes.subarray(this.offset, this.offset + size))
     this.offset += size
     return bytes
   }
