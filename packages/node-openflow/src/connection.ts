@@ -52,10 +52,13 @@ export interface ConnectionOptions {
   timers?: Timers
 }
 
+/** ms. */
+export const HANDSHAKE_TIMEOUT = 10_000
+
 const DEFAULTS = {
   versions: VERSIONS,
   probeInterval: 5_000,
-  handshakeTimeout: 10_000,
+  handshakeTimeout: HANDSHAKE_TIMEOUT,
   maxQueuedBytes: 64 << 20,
   maxMultipartEntries: 1 << 22,
   timers: nodeTimers,

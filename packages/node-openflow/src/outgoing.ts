@@ -7,6 +7,8 @@ const SLICE = 1 << 20
 /** Writers wait here between ticks, so that an idle connection holds none. */
 const idleWriters: Writer[] = []
 const IDLE_WRITERS = 16
+/** Bytes of the largest of them. */
+const KEPT = 1 << 18
 
 /**
  * The bytes on their way to a peer. What is appended in one turn of the event loop leaves in one write; while a write
@@ -149,7 +151,7 @@ export class Outgoing {
 
 function recycle(writer: Writer): void {
   // A writer that grew for a dump or a first fill is not kept: it would hold its megabytes for ever.
-  if (idleWriters.length >= IDLE_WRITERS || writer.offset > SLICE) return
+  if (idleWriters.length >= IDLE_WRITERS || writer.buffer.length > KEPT) return
   writer.reset()
   idleWriters.push(writer)
 }

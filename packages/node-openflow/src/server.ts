@@ -7,7 +7,7 @@ import {
   connect as tlsConnect,
 } from 'node:tls'
 import type { ConnectionClosed } from './closed.ts'
-import { type ConnectionOptions, OpenFlowConnection } from './connection.ts'
+import { type ConnectionOptions, HANDSHAKE_TIMEOUT, OpenFlowConnection } from './connection.ts'
 
 /**
  * Keys, certificates and authorities. Both sides must show a certificate that `ca` signed; host names are not compared
@@ -49,23 +49,29 @@ export interface ListenOptions extends ConnectionOptions {
   onRefused?: (reason: Error, remote: string) => void
 }
 
+/** Connections that may wait to be accepted: after a restart of ours all switches come at once. */
+const BACKLOG = 4_096
+
 /** Listens for OpenFlow peers; those that agree on a version are handed to `options.onOpen`. */
 export async function listenOpenFlow(address: Address, options: ListenOptions = {}): Promise<OpenFlowServer> {
   const server =
     address.transport === 'ssl'
-      ? createTlsServer({ ...address.tls, requestCert: true, rejectUnauthorized: true })
+      ? createTlsServer({
+          ...address.tls,
+          requestCert: true,
+          rejectUnauthorized: true,
+          handshakeTimeout: options.handshakeTimeout ?? HANDSHAKE_TIMEOUT,
+        })
       : createServer()
   const listening = new OpenFlowServer(server, address, options)
   if (address.transport === 'unix') await removeStaleSocket(address.path)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen(
-      address.transport === 'unix' ? { path: address.path } : { host: address.host, port: address.port },
-      () => {
-        server.off('error', reject)
-        resolve()
-      },
-    )
+    const place = address.transport === 'unix' ? { path: address.path } : { host: address.host, port: address.port }
+    server.listen({ ...place, backlog: BACKLOG }, () => {
+      server.off('error', reject)
+      resolve()
+    })
   })
   return listening
 }

@@ -7,6 +7,9 @@ import { promisify } from 'node:util'
 const run = promisify(execFile)
 const SCHEMA = '/usr/share/openvswitch/vswitch.ovsschema'
 
+/** Namespaces of their own, for who may make them; the dummy datapath touches nothing of the machine without them either. */
+const CAGE = process.getuid?.() === 0 ? ['unshare', '-n', '-m', '--'] : []
+
 /** A real ovs-vswitchd with one secure bridge, br0, on the dummy datapath; its files and sockets are in `dir`. */
 export interface Ovs extends AsyncDisposable {
   dir: string
@@ -16,7 +19,7 @@ export interface Ovs extends AsyncDisposable {
   ofctl(...args: string[]): Promise<string>
 }
 
-/** Starts ovsdb-server and ovs-vswitchd, in network and mount namespaces of their own, and waits until br0 answers. */
+/** Starts ovsdb-server and ovs-vswitchd and waits until br0 is there. */
 export async function startOvs(): Promise<Ovs> {
   const dir = await mkdtemp(join(tmpdir(), 'ovs-'))
   const env = { ...process.env, OVS_RUNDIR: dir, OVS_LOGDIR: dir, OVS_DBDIR: dir, OVS_SYSCONFDIR: dir }
@@ -24,7 +27,8 @@ export async function startOvs(): Promise<Ovs> {
   const daemons: ChildProcess[] = []
   const daemon = (command: string, ...args: string[]) => {
     // exec'ed by unshare without a fork, so the child is the daemon itself.
-    const child = spawn('unshare', ['-n', '-m', '--', command, ...args], { env, stdio: 'ignore' })
+    const [program, ...argv] = [...CAGE, command, ...args]
+    const child = spawn(program!, argv, { env, stdio: 'ignore' })
     daemons.push(child)
   }
   const vsctl = async (...args: string[]) =>

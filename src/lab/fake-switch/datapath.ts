@@ -55,7 +55,11 @@ export class Datapath {
     if (modification.type === 'meter_mod') {
       const gone = new Set(this.meters.apply(modification))
       if (gone.size === 0) return
-      const refers = (step: Step): boolean => step.type === 'meter' && gone.has(step.meterId)
+      // OVS knows the meter of a flow only where it is what the flow does first.
+      const refers = (steps: readonly Step[]): boolean => {
+        const first = steps.find(({ type }) => type !== 'apply_actions')
+        return first?.type === 'meter' && gone.has(first.meterId)
+      }
       this.flows.removeReferring(refers, { removed: flow => this.#removed(flow, 'meter_delete') })
     } else {
       this.#apply(this.check(modification), undefined, this.#removed)
@@ -63,16 +67,18 @@ export class Datapath {
   }
 
   /** Applies all, or throws RefusedPart and leaves everything as it was. */
-  applyAll(modifications: readonly Modification[]): void {
+  applyAll(modifications: Iterable<Modification>): void {
     const undo: (() => void)[] = []
     const removed: Parameters<Removed>[] = []
-    for (const [index, modification] of modifications.entries()) {
+    let index = 0
+    for (const modification of modifications) {
       try {
         this.#apply(modification, undo, (flow, reason) => removed.push([flow, reason]))
       } catch (error) {
         for (const step of undo.toReversed()) step()
         throw error instanceof Refusal ? new RefusedPart(index, error) : error
       }
+      index++
     }
     for (const [flow, reason] of removed) this.#removed(flow, reason)
   }
@@ -93,7 +99,8 @@ export class Datapath {
     } else if (modification.type === 'group_mod') {
       const gone = new Set(this.groups.apply(modification, undo))
       if (gone.size === 0) return
-      const refers = (step: Step): boolean => step.type === 'group' && gone.has(step.groupId)
+      const refers = (steps: readonly Step[]): boolean =>
+        steps.some(step => step.type === 'group' && gone.has(step.groupId))
       this.flows.removeReferring(refers, { ...change, removed: flow => removed(flow, 'group_delete') })
     }
   }

@@ -73,7 +73,8 @@ export class FlowTable {
       case 'add': {
         change.resolve?.()
         const { key, entry } = stored(mod, this.#version)
-        if (((mod.flags ?? 0) & FLOW_FLAG.CHECK_OVERLAP) !== 0 && this.#overlaps(key, mod)) throw refusal('OVERLAP')
+        const isChecked = ((mod.flags ?? 0) & FLOW_FLAG.CHECK_OVERLAP) !== 0
+        if (isChecked && !this.#entries.has(key) && this.#overlaps(mod)) throw refusal('OVERLAP')
         this.#set(key, entry, change)
         break
       }
@@ -96,9 +97,9 @@ export class FlowTable {
     }
   }
 
-  /** Removes the entries whose actions `refers` says yes to: what OVS does when a group or a meter goes. */
-  removeReferring(refers: (step: Step) => boolean, change: FlowChange = {}): void {
-    for (const [key, entry] of this.#entries) if (stepsOf(decoded(entry)).some(refers)) this.#delete(key, change)
+  /** Removes the entries that `refers` says yes to: what OVS does when a group or a meter goes. */
+  removeReferring(refers: (steps: readonly Step[]) => boolean, change: FlowChange = {}): void {
+    for (const [key, entry] of this.#entries) if (refers(stepsOf(decoded(entry)))) this.#delete(key, change)
   }
 
   /** The entries that match a request, in the order in which they came. */
@@ -146,11 +147,8 @@ export class FlowTable {
     return found
   }
 
-  #overlaps(key: string, { tableId = 0, priority, match }: FlowMod): boolean {
-    for (const other of this.select({ tableId }))
-      if (other.priority === priority && overlap(match, other.match) && stored(other, this.#version).key !== key)
-        return true
-    return false
+  #overlaps({ tableId = 0, priority, match }: FlowMod): boolean {
+    return this.select({ tableId }).some(other => other.priority === priority && overlap(match, other.match))
   }
 }
 

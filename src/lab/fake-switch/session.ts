@@ -2,6 +2,7 @@ import {
   type ConnectionHandlers,
   type DecodedMessage,
   type DecodedMessageOf,
+  decodeMessage,
   encodeMessage,
   type Message,
   type MessageOf,
@@ -29,8 +30,12 @@ const ERROR_DATA = 64
 
 interface Bundle {
   closed: boolean
-  readonly parts: { readonly modification: Modification; readonly xid: number }[]
+  /** Its messages, encoded: ten thousand decoded ones of each of a hundred switches would be gigabytes. */
+  readonly writer: Writer
+  /** Where each starts. */
+  readonly starts: number[]
 }
+const newBundle = (): Bundle => ({ closed: false, writer: new Writer(64), starts: [] })
 
 /** One connection of a switch with its controller: role, packet-in format and open bundles end with it. */
 export class Session implements ConnectionHandlers {
@@ -97,7 +102,9 @@ export class Session implements ConnectionHandlers {
     if (isModification(message)) {
       this.#mayModify()
       this.#switch.datapath.apply(message)
-      this.#applied([message])
+      if (message.type === 'flow_mod') counters.flowMods++
+      else if (message.type === 'group_mod') counters.groupMods++
+      else counters.meterMods++
       return
     }
     switch (message.type) {
@@ -152,15 +159,6 @@ export class Session implements ConnectionHandlers {
     if (this.#role === 'slave') throw refusal('IS_SLAVE')
   }
 
-  #applied(modifications: readonly Modification[]): void {
-    const { counters } = this.#switch
-    for (const { type } of modifications) {
-      if (type === 'flow_mod') counters.flowMods++
-      else if (type === 'group_mod') counters.groupMods++
-      else counters.meterMods++
-    }
-  }
-
   #takeRole({ role, generationId }: DecodedMessageOf<'role_request'>, xid: number): void {
     if (role === 'master' || role === 'slave') {
       // Generations compare circularly. OpenFlow 1.5.1 § 7.3.8.
@@ -180,7 +178,7 @@ export class Session implements ConnectionHandlers {
     switch (kind) {
       case 'open_request':
         if (bundle !== undefined) throw refusal('BUNDLE_EXIST')
-        this.#bundles.set(bundleId, { closed: false, parts: [] })
+        this.#bundles.set(bundleId, newBundle())
         reply('open_reply')
         break
       case 'close_request':
@@ -205,26 +203,42 @@ export class Session implements ConnectionHandlers {
     }
   }
 
-  #commit({ parts }: Bundle): void {
+  #commit({ writer, starts }: Bundle): void {
     this.#mayModify()
-    const modifications = parts.map(({ modification }) => modification)
+    const part = (index: number): { modification: Modification; xid: number } => {
+      const bytes = writer.view(starts[index]).subarray(0, (starts[index + 1] ?? writer.offset) - starts[index]!)
+      const { message, xid } = decodeMessage(bytes)
+      return { modification: message as Modification, xid }
+    }
+    const applied = { flow_mod: 0, group_mod: 0, meter_mod: 0 }
+    function* modifications(): Generator<Modification> {
+      for (const index of starts.keys()) {
+        const { modification } = part(index)
+        yield modification
+        applied[modification.type]++
+      }
+    }
     try {
-      this.#switch.datapath.applyAll(modifications)
+      this.#switch.datapath.applyAll(modifications())
     } catch (error) {
       if (!(error instanceof RefusedPart)) throw error
-      const part = parts[error.index]!
-      this.#error(error.cause, part.modification, part.xid)
+      const { modification, xid } = part(error.index)
+      this.#error(error.cause, modification, xid)
       throw refusal('BUNDLE_MSG_FAILED')
     }
-    this.#applied(modifications)
-    this.#switch.counters.bundles++
+    const { counters } = this.#switch
+    counters.flowMods += applied.flow_mod
+    counters.groupMods += applied.group_mod
+    counters.bundles++
   }
 
   #add({ bundleId, message }: DecodedMessageOf<'bundle_add_message'>, xid: number): void {
-    const bundle = this.#bundles.get(bundleId) ?? { closed: false, parts: [] }
+    const bundle = this.#bundles.get(bundleId) ?? newBundle()
     this.#bundles.set(bundleId, bundle)
     if (bundle.closed) throw refusal('BUNDLE_CLOSED')
-    bundle.parts.push({ modification: this.#switch.datapath.check(message), xid })
+    const modification = this.#switch.datapath.check(message)
+    bundle.starts.push(bundle.writer.offset)
+    encodeMessage(bundle.writer, modification, this.connection.version, xid)
   }
 
   /** Counts modifications without decoding them; true where that is all there is to do. */
