@@ -124,6 +124,10 @@ export class FakeSwitch {
       await connectOpenFlow(this.#options.connect, {
         versions: [this.#state.version],
         onOpen: connection => {
+          if (this.#stopped) {
+            connection.close()
+            return undefined
+          }
           this.#session = new Session(connection, this.#state)
           this.#state.counters.connections++
           this.#changed()
