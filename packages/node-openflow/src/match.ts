@@ -135,19 +135,27 @@ const putPair = (w: Writer, wide: Field, first: MatchTerm, second: MatchTerm | u
   const even = second !== undefined || first.field === parts.get(wide)![0]
   const high = even ? first : undefined
   const low = even ? second : first
-  const whole = (term: MatchTerm | undefined) => (term === undefined ? 0 : ((term.mask ?? 0xffffffff) as number))
-  const masked = whole(high) !== 0xffffffff || whole(low) !== 0xffffffff
+  const [highMask, lowMask] = [maskOf(high), maskOf(low)]
+  const masked = highMask !== 0xffffffff || lowMask !== 0xffffffff
   const { header } = placeOf(wide, version)
   w.ensure(20)
   const { data, offset } = w
   data.setUint32(offset, masked ? header + MASKED + wide.bytes : header)
-  data.setUint32(offset + 4, (high?.value ?? 0) as number)
-  data.setUint32(offset + 8, (low?.value ?? 0) as number)
+  data.setUint32(offset + 4, high === undefined ? 0 : word(high.field, high.value))
+  data.setUint32(offset + 8, low === undefined ? 0 : word(low.field, low.value))
   w.offset = offset + 12
   if (!masked) return
-  data.setUint32(offset + 12, whole(high))
-  data.setUint32(offset + 16, whole(low))
+  data.setUint32(offset + 12, highMask)
+  data.setUint32(offset + 16, lowMask)
   w.offset = offset + 20
+}
+/** The mask of half a register; a half that is not matched has none. */
+const maskOf = (term: MatchTerm | undefined): number =>
+  term === undefined ? 0 : term.mask === undefined ? 0xffffffff : word(term.field, term.mask)
+const word = (field: Field, value: number | bigint): number => {
+  const number = value as number
+  if (number >>> 0 !== number) throw misfit(field, value)
+  return number
 }
 
 /** Reads TLVs up to the end of the region. */
