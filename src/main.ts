@@ -176,7 +176,10 @@ export async function createController(options: ControllerOptions): Promise<Cont
 
   const api = await listen(options.api, async endpoint => {
     const { createApi, listenApi } = await import('./api/server.ts')
-    const server = undo.adopt(createApi({ topology: () => topology, inputs, fabric, leases }), made => made.close())
+    const server = undo.adopt(
+      createApi({ topology: () => topology, inputs, fabric, leases, dhcp: dhcp.counters }),
+      made => made.close(),
+    )
     return listenApi(server, endpoint)
   })
 

@@ -6,6 +6,7 @@ import type { Topology } from '../../topology/topology.ts'
 import type { Fabric } from '../fabric/fabric.ts'
 import { isOurs } from '../pipeline/cookie.ts'
 import { encodeFlow, flowKey } from '../pipeline/flow-bytes.ts'
+import type { DhcpCounters } from '../services/dhcp-service.ts'
 import type { Leases } from '../services/lease.ts'
 
 /** What the API and the command show, read from the running controller. */
@@ -14,6 +15,7 @@ export interface Sources {
   readonly inputs: Inputs
   readonly fabric: Fabric
   readonly leases: Leases
+  readonly dhcp: Readonly<DhcpCounters>
 }
 
 export interface HostView {
@@ -343,13 +345,23 @@ export async function describe(sources: Sources, kind: string, name: string): Pr
   }
 }
 
-/** Whether every bridge holds what it is to hold, and who lags behind. */
-export function statusView({ fabric, inputs }: Sources): object {
+export interface StatusView {
+  /** Whether every bridge holds what it is to hold. */
+  readonly settled: boolean
+  /** Who lags behind, one sentence each. */
+  readonly laggards: readonly string[]
+  readonly units_run: number
+  readonly bridges: number
+  readonly dhcp: Readonly<DhcpCounters>
+}
+
+export function statusView({ fabric, inputs, dhcp }: Sources): StatusView {
   const laggards = fabric.laggards()
   return {
     settled: laggards.length === 0,
     laggards,
     units_run: inputs.engine.runs,
-    bridges: [...fabric.bridges.keys()].length,
+    bridges: fabric.bridges.size,
+    dhcp,
   }
 }

@@ -1,13 +1,15 @@
 import yargs from 'yargs'
+import { EndpointError } from '../endpoint.ts'
 import { DEFAULT_API } from './client.ts'
 import { CommandError, EXIT, type ExitCode } from './exit-code.ts'
 
 /** Runs the command and resolves with its exit code. Data goes to stdout, everything else to stderr. */
 export async function runCli(argv: readonly string[]): Promise<number> {
+  if (argv[0] === 'help') return runCli([...argv.slice(1), '--help'])
   let code: ExitCode | number = EXIT.ok
   const print = (text: string) => process.stdout.write(`${text}\n`)
   const fail = (error: unknown) => {
-    code = error instanceof CommandError ? error.code : EXIT.failed
+    code = error instanceof CommandError ? error.code : error instanceof EndpointError ? EXIT.usage : EXIT.failed
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
   }
   const api = {
@@ -72,14 +74,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
         code = ended
       }),
     )
-    .command(
-      'help [command]',
-      'show help',
-      builder => builder.positional('command', { type: 'string' }),
-      async args => {
-        process.stdout.write(await helpOf(args.command))
-      },
-    )
+    .command('help [command]', 'show help: of a command with its options and examples')
     .demandCommand(1, 'a command is missing')
     .recommendCommands()
     .strict()
@@ -91,15 +86,6 @@ export async function runCli(argv: readonly string[]): Promise<number> {
       if (error !== undefined && error !== null) throw error
       throw new CommandError(`${message}\n\`weft help\` shows the commands`, EXIT.usage)
     })
-
-  const helpOf = async (command: string | undefined): Promise<string> => {
-    const { promise, resolve } = Promise.withResolvers<string>()
-    await yargs([])
-    parser.parse(command === undefined ? ['--help'] : [command, '--help'], {}, (_error, _args, output) =>
-      resolve(`${output}\n`),
-    )
-    return promise
-  }
 
   try {
     await parser.parseAsync()

@@ -1,6 +1,7 @@
 import type { Argv } from 'yargs'
 import type { BridgeView, FlowView, HostView, LeaseView, NetworkView, PortView, SubnetView } from '../api/read-model.ts'
 import { ask } from './client.ts'
+import { CommandError, EXIT } from './exit-code.ts'
 import { type Column, formatTable } from './table.ts'
 
 /** The columns of each kind that `get` lists. */
@@ -130,7 +131,8 @@ export function getOptions(yargs: Argv) {
     .option('bridge', { type: 'string', describe: 'flows: only of this bridge' })
     .option('owner', { type: 'string', describe: 'flows: only of this resource, as "port red-a" or "network red"' })
     .check(args => {
-      if (args.output === 'ofctl' && (args['kind'] as string) !== 'flows') throw new Error('-o ofctl is for flows')
+      if (args.output === 'ofctl' && (args['kind'] as string) !== 'flows')
+        throw new CommandError('-o ofctl is for flows', EXIT.usage)
       return true
     })
     .example('$0 get ports', 'who is where')

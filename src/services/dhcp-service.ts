@@ -54,7 +54,8 @@ export class DhcpService {
     const port = this.#topology?.ports.get(said.portId)
     const binding = this.#bindingOf(said.portId)
     // A packet that was on its way when its port moved is nobody's.
-    if (bound?.host !== packet.host || bound.ofport !== packet.inPort || port === undefined || binding === undefined) return
+    if (bound?.host !== packet.host || bound.ofport !== packet.inPort || port === undefined || binding === undefined)
+      return
     const now = this.#options.now()
     const outcome = answerDhcp(packet.data, binding, now)
     switch (outcome.kind) {

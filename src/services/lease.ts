@@ -1,15 +1,4 @@
-/** An address a guest was given by DHCP. Times are ms since 1970. */
-export interface Lease {
-  /** The port's id. */
-  readonly port: string
-  readonly mac_address: string
-  readonly ip_address: string
-  /** The host (its name) on which the guest asked. */
-  readonly host: string
-  readonly hostname?: string
-  readonly since: number
-  readonly expires: number
-}
+import type { Lease } from '../../topology/lease.ts'
 
 /** How long changes are gathered before they are written, ms: a lease is a record, the address itself is the port's. */
 const WRITE_DELAY = 200

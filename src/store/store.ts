@@ -1,23 +1,10 @@
 import type { StatementSync } from 'node:sqlite'
 import type { Allocation } from '../../topology/allocation.ts'
+import type { Lease } from '../../topology/lease.ts'
 import { transaction } from './schema.ts'
 import { openInMemory, openStateFile, type StateFile } from './state-file.ts'
 
 export { StoreError } from './store-error.ts'
-
-/** An address that a guest was given by DHCP. Times are ms since 1970. */
-export interface Lease {
-  /** The port's id; a port has one lease. */
-  readonly port: string
-  readonly mac_address: string
-  readonly ip_address: string
-  /** The host where the guest asked. */
-  readonly host: string
-  /** What the guest calls itself. */
-  readonly hostname?: string
-  readonly since: number
-  readonly expires: number
-}
 
 /** The durable state of a controller: what returned without an error is on disk. */
 export interface Store extends Disposable {

@@ -16,8 +16,9 @@ import { createInterface } from 'node:readline'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { migrate } from '../../src/store/schema.ts'
-import { type Lease, openStore, StoreError } from '../../src/store/store.ts'
+import { openStore, StoreError } from '../../src/store/store.ts'
 import type { Allocation } from '../../topology/allocation.ts'
+import type { Lease } from '../../topology/lease.ts'
 
 let folder: string
 beforeEach(() => {
