@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { type TopologyText } from '../topology/document.ts'
+import type { TopologyText } from '../topology/document.ts'
 
 /**
  * The texts of a topology: a file, or every `*.yaml` and `*.yml` of a folder in the order of their names.
