@@ -3,16 +3,20 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
+  type Action,
   type DecodedMessage,
   decodeMessage,
   encodeMessage,
   errorName,
   type FlowMod,
   fieldList,
+  fields,
   formatFlow,
   type MatchObject,
   type Message,
   matchOf,
+  PORT,
+  type TextNames,
   type Version,
   Writer,
 } from '../src/index.ts'
@@ -33,11 +37,12 @@ const hasSwitch = (): boolean => {
 const reason =
   withoutOfctl ?? (hasSwitch() ? undefined : 'ovs-vswitchd is not installed, or we may not make a namespace')
 
-/** Sends messages in one go and collects what comes until the barrier's answer. */
+/** Sends messages in one go and collects what comes until the barrier's answer, and `asynchronous` messages that may come later. */
 const exchange = async (
   socket: Socket,
   version: Version,
   messages: readonly Message[],
+  asynchronous = 0,
 ): Promise<{ xid: number; message: DecodedMessage }[]> => {
   const writer = new Writer()
   messages.forEach((message, i) => {
@@ -47,6 +52,7 @@ const exchange = async (
   encodeMessage(writer, { type: 'barrier_request' }, version, last)
   const answers: { xid: number; message: DecodedMessage }[] = []
   let pending = Buffer.alloc(0)
+  let passed = false
   const done = new Promise<void>(resolve => {
     const take = (chunk: Buffer) => {
       pending = Buffer.concat([pending, chunk])
@@ -56,11 +62,12 @@ const exchange = async (
         if (bytes[1] === 0) continue
         const { xid, message } = decodeMessage(bytes)
         if (message.type === 'echo_request') socket.write(encoded({ ...message, type: 'echo_reply' }, version, xid))
-        else if (message.type === 'barrier_reply' && xid === last) {
-          socket.off('data', take)
-          resolve()
-        } else answers.push({ xid, message })
+        else if (message.type === 'barrier_reply' && xid === last) passed = true
+        else answers.push({ xid, message })
       }
+      if (!passed || answers.length < asynchronous) return
+      socket.off('data', take)
+      resolve()
     }
     socket.on('data', take)
   })
@@ -187,6 +194,103 @@ describe.skipIf(reason !== undefined).each([4, 6] as const)('ovs-vswitchd in ver
     const hexes = (list: readonly FlowMod[]) =>
       list.toSorted((a, b) => a.priority! - b.priority!).map(flow => hexOf(encoded(flow, version)))
     expect(hexes(back)).toEqual(hexes(flows.filter((_, i) => !refused.has(i))))
+  })
+
+  test('hands over a paused packet with what the action said, and goes on where it stopped', async () => {
+    const userdata = Uint8Array.of(1, 2, 3)
+    const packet = Uint8Array.from({ length: 60 }, (_, i) => (i < 6 ? 0xff : i))
+    const paused: Action[] = [
+      { type: 'set_field', field: fields.reg3, value: 7 },
+      { type: 'controller', userdata, pause: true },
+      { type: 'resubmit', table: 61 },
+    ]
+    const asked: Message[] = [
+      // Who comes to the management socket is told nothing unless it asks.
+      { type: 'set_config', flags: 0, missSendLen: 0xffff },
+      { type: 'set_packet_in_format', format: 'nxt_packet_in2' },
+      {
+        type: 'flow_mod',
+        command: 'add',
+        priority: 0xffff,
+        cookie: 60n,
+        match: matchOf({ in_port: PORT.LOCAL }),
+        instructions: [{ type: 'apply_actions', actions: paused }],
+      },
+      { type: 'flow_mod', command: 'add', tableId: 61, cookie: 61n, match: matchOf({ reg3: 7 }), instructions: [] },
+      {
+        type: 'packet_out',
+        match: matchOf({ in_port: PORT.LOCAL }),
+        actions: [{ type: 'output', port: PORT.TABLE }],
+        data: packet,
+      },
+    ]
+    const [handed, ...more] = await exchange(socket, version, asked, 1)
+    expect(more).toEqual([])
+    expect(handed?.message).toMatchObject({
+      type: 'packet_in2',
+      packet,
+      tableId: 0,
+      reason: 'action',
+      userdata,
+    })
+    if (handed?.message.type !== 'packet_in2') return
+    expect(handed.message.match).toEqual(expect.arrayContaining([...matchOf({ in_port: PORT.LOCAL, reg3: 7 })]))
+
+    expect(await exchange(socket, version, [{ ...handed.message, type: 'resume' }])).toEqual([])
+    const [counted] = await exchange(socket, version, [
+      { type: 'multipart_request', kind: 'flow', body: { tableId: 61 } },
+    ])
+    expect(counted?.message).toMatchObject({ body: [{ cookie: 61n, packetCount: 1n }] })
+  })
+
+  test('prints flows with the names of its tables and ports as we do', async () => {
+    await ovs.vsctl('add-port', 'br0', 'vm-1', '--', 'set', 'interface', 'vm-1', 'type=dummy', 'ofport_request=1')
+    await ovs.vsctl(
+      '--',
+      '--id=@a',
+      'create',
+      'Flow_Table',
+      'name=classify',
+      '--',
+      '--id=@b',
+      'create',
+      'Flow_Table',
+      'name="to-tunnel"',
+      '--',
+      'set',
+      'bridge',
+      'br0',
+      'flow_tables:70=@a',
+      'flow_tables:71=@b',
+    )
+    const flow: FlowMod = {
+      type: 'flow_mod',
+      command: 'add',
+      tableId: 70,
+      priority: 5,
+      cookie: 9n,
+      idleTimeout: 60,
+      flags: 1,
+      match: matchOf({ in_port: PORT.LOCAL, eth_type: 0x0806, reg0: 5 }),
+      instructions: [
+        {
+          type: 'apply_actions',
+          actions: [
+            { type: 'resubmit', table: 71 },
+            { type: 'output', port: PORT.IN_PORT },
+            { type: 'output', port: 1 },
+          ],
+        },
+        { type: 'goto_table', tableId: 71 },
+      ],
+    }
+    expect(await exchange(socket, version, [flow])).toEqual([])
+    const names: TextNames = {
+      tables: id => ({ 70: 'classify', 71: 'to-tunnel' })[id],
+      ports: number => ({ [PORT.LOCAL]: 'br0', 1: 'vm-1' })[number],
+    }
+    const dumped = await ovs.ofctl('--names', '--no-stats', 'dump-flows', `unix:${ovs.mgmt}`, 'table=70')
+    expect(dumped).toBe(` ${formatFlow(flow, names)}\n`)
   })
 
   test('says what it is in messages that we read', async () => {

@@ -1,3 +1,4 @@
+import { PORT } from '../constants.ts'
 import { portText } from './values.ts'
 
 /** Names that a bridge gives to numbers; without them numbers are written. */
@@ -9,13 +10,14 @@ export interface TextNames {
 }
 
 /** A name that ovs-ofctl reads back: quoted unless it is a plain word. */
-const quoted = (name: string) => (/^[A-Za-z][\w-]*$/.test(name) ? name : JSON.stringify(name))
+const quoted = (name: string) => (/^[A-Za-z]\w*$/.test(name) ? name : JSON.stringify(name))
 
 export const tableText = (id: number, names?: TextNames): string => {
   const name = names?.tables?.(id)
   return name === undefined ? String(id) : quoted(name)
 }
+/** Reserved ports keep their names. */
 export const portName = (number: number, names?: TextNames): string => {
-  const name = names?.ports?.(number)
+  const name = number < PORT.MAX ? names?.ports?.(number) : undefined
   return name === undefined ? portText(number) : quoted(name)
 }
