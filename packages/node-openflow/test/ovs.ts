@@ -37,7 +37,7 @@ export async function startOvs(): Promise<Ovs> {
   await run('ovsdb-tool', ['create', `${dir}/conf.db`, SCHEMA], { env })
   daemon('ovsdb-server', `${dir}/conf.db`, `--remote=p${db}`, `--unixctl=${dir}/db.ctl`)
   await vsctl('--retry', '--no-wait', 'init')
-  const dummy = ['--enable-dummy=override', '--disable-system', '--disable-system-route']
+  const dummy = [realTunnels ? '--enable-dummy' : '--enable-dummy=override', '--disable-system', '--disable-system-route']
   daemon('ovs-vswitchd', db, ...dummy, `--unixctl=${dir}/vswitchd.ctl`)
   const bridge = ['datapath_type=dummy', 'fail_mode=secure', 'protocols=OpenFlow13,OpenFlow14,OpenFlow15']
   await vsctl('add-br', 'br0', '--', 'set', 'bridge', 'br0', ...bridge)
