@@ -13,7 +13,21 @@ import {
   subfieldText,
 } from './action.ts'
 import { complete } from './codec/node.ts'
-import { form, type Input, list, type Output, or, pad, spread, struct, u8, u16, u32, union } from './codec/schema.ts'
+import {
+  form,
+  type Input,
+  list,
+  type Output,
+  or,
+  pad,
+  type Schema,
+  spread,
+  struct,
+  u8,
+  u16,
+  u32,
+  union,
+} from './codec/schema.ts'
 import { niciraActions } from './nicira/actions.ts'
 import { portName, type TextNames } from './text/names.ts'
 import { hex } from './text/values.ts'
@@ -74,8 +88,11 @@ const rows = {
 export const actionRows: { readonly [N in keyof typeof rows]: ActionRow<unknown, unknown> } = rows
 
 const actionUnion = union(actionHeader, rows)
+/** Interfaces, so that the types of actions may contain themselves, and declarations name them in place of their members. */
+export interface ActionList extends ReadonlyArray<Action> {}
+export interface DecodedActionList extends ReadonlyArray<DecodedAction> {}
 /** A list of actions up to the end of the structure. */
-export const actions = list(actionUnion)
+export const actions: Schema<ActionList, DecodedActionList, 'value'> = list(actionUnion)
 export type Action = Input<typeof actionUnion>
 /** An action as it is decoded: nothing left out. */
 export type DecodedAction = Output<typeof actionUnion>

@@ -7,6 +7,7 @@ import {
   type Output,
   or,
   pad,
+  type Schema,
   type StructIn,
   type StructOut,
   struct,
@@ -22,7 +23,7 @@ import { hex } from './text/values.ts'
 
 const WHOLE = 0xffff_ffff_ffff_ffffn
 
-interface InstructionRow<In, Out> extends Variant<In, Out> {
+export interface InstructionRow<In, Out> extends Variant<In, Out> {
   readonly text: (instruction: never, names: TextNames | undefined) => string
 }
 const instruction = <const M extends Parameters<typeof struct>[0]>(
@@ -56,8 +57,11 @@ const rows = {
 export const instructionRows: { readonly [N in keyof typeof rows]: InstructionRow<unknown, unknown> } = rows
 
 const instructionUnion = union(actionHeader, rows)
+/** Named, so that declarations do not repeat their members. */
+export interface InstructionList extends ReadonlyArray<Instruction> {}
+export interface DecodedInstructionList extends ReadonlyArray<DecodedInstruction> {}
 /** A list of instructions up to the end of the structure. */
-export const instructions = list(instructionUnion)
+export const instructions: Schema<InstructionList, DecodedInstructionList, 'value'> = list(instructionUnion)
 export type Instruction = Input<typeof instructionUnion>
 export type DecodedInstruction = Output<typeof instructionUnion>
 

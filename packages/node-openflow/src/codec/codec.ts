@@ -1,5 +1,6 @@
 import { generate } from './generate.ts'
-import { interpretDecode, interpretEncode } from './interpret.ts'
+import { interpretDecode } from './interpret-decode.ts'
+import { interpretEncode } from './interpret-encode.ts'
 import type { Node } from './node.ts'
 import type { Reader } from './reader.ts'
 import type { Schema } from './schema.ts'

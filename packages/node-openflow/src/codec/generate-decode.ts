@@ -1,5 +1,4 @@
 import { type Constants, generated, type Source } from './generate.ts'
-import { badLength, getText, leave, leftOver } from './interpret.ts'
 import {
   type Form,
   formsOf,
@@ -14,7 +13,8 @@ import {
   type UnionNode,
   type Width,
 } from './node.ts'
-import { DecodeError, type Reader, truncated, within } from './reader.ts'
+import { type Reader, truncated, within } from './reader.ts'
+import { badLength, getText, leave, leftOver, unknownWord, wrongVersion } from './wire.ts'
 
 export const emitDecode = (source: Source): void => {
   source.add('let o = 0, d')
@@ -432,7 +432,3 @@ const cut = (r: Reader, layout: readonly (readonly [offset: number, bytes: numbe
   r.offset = start + offset
   return truncated(r, bytes, path)
 }
-const unknownWord = (number: number, offset: number, path: string) =>
-  new DecodeError(`unknown value ${number}`, offset, path)
-const wrongVersion = (found: number, version: number, offset: number) =>
-  new DecodeError(`version ${found} inside version ${version}`, offset)

@@ -1,5 +1,4 @@
 import { generated, type Source } from './generate.ts'
-import { finish, misfit, noWord, putBlob, putRaw, putText, tooLong } from './interpret.ts'
 import {
   type Frame,
   fixedSize,
@@ -14,7 +13,8 @@ import {
   type UnionNode,
   type Width,
 } from './node.ts'
-import { EncodeError, within } from './reader.ts'
+import { within } from './reader.ts'
+import { finish, misfit, notOne, noVariant, noWord, putBlob, putRaw, putText, tooLong } from './wire.ts'
 
 export const emitEncode = (source: Source): void => {
   source.add('let o = 0, d')
@@ -162,7 +162,7 @@ class Encoder {
         return source.add(`${functions}.encode(w, ${expression}, cx)`)
       }
       case 'one':
-        source.add(`if (${expression}.length !== 1) throw ${source.constant(refuseMany)}()`)
+        source.add(`if (${expression}.length !== 1) throw ${source.constant(notOne)}()`)
         return this.list(node.of, expression)
       case 'list':
         return this.list(node.of, expression)
@@ -287,7 +287,7 @@ class Encoder {
       }
       source.add('}', '}')
     })
-    source.add(`throw ${source.constant(refuseVariant)}(${kind}, ${this.version})`)
+    source.add(`throw ${source.constant(noVariant)}(${kind}, ${this.version})`)
   }
 
   /** Header, body, padding, length. */
@@ -375,5 +375,3 @@ const unfit = (bytes: Width, x: string): string => {
 const refuse = (value: unknown, bytes: Width, path: string) =>
   path === '' ? misfit(value, bytes) : within(misfit(value, bytes), path)
 const refuseWord = (value: unknown, numbers: object, path: string) => within(noWord(value, numbers), path)
-const refuseMany = () => new EncodeError('exactly one element is wanted')
-const refuseVariant = (name: unknown, version: number) => new EncodeError(`no ${String(name)} in version ${version}`)

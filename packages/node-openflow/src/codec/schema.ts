@@ -1,4 +1,14 @@
-import type { Case, Form, Frame, Header, Member, Node, Property, Width } from './node.ts'
+import {
+  type Case,
+  type Form,
+  type Frame,
+  fixedSize,
+  type Header,
+  type Member,
+  type Node,
+  type Property,
+  type Width,
+} from './node.ts'
 import type { Reader } from './reader.ts'
 import type { Writer } from './writer.ts'
 
@@ -154,8 +164,12 @@ const memberOf = ([name, { node, role, fallback }]: readonly [string, Schema<unk
 })
 /** Its members become members of the structure it stands in. */
 export const spread = <In, Out>(of: Schema<In, Out, 'value'>) => schema<In, Out, 'spread'>(of.node, 'spread')
-export const list = <In, Out>(of: Schema<In, Out, 'value'>) =>
-  schema<readonly In[], readonly Out[]>({ kind: 'list', of: of.node })
+export const list = <In, Out>(of: Schema<In, Out, 'value'>) => {
+  // Reading it would never end.
+  if (fixedSize(of.node, LATEST) === 0) throw new TypeError('a list of elements without bytes')
+  return schema<readonly In[], readonly Out[]>({ kind: 'list', of: of.node })
+}
+const LATEST = 255
 /** A list that always has exactly one element. */
 export const one = <In, Out>(of: Schema<In, Out, 'value'>) =>
   schema<readonly In[], readonly Out[]>({ kind: 'one', of: of.node })

@@ -9,7 +9,7 @@ import {
   type Subfield,
   subfieldText,
 } from '../action.ts'
-import { type Action, actions, type DecodedAction, formatActionList } from '../actions.ts'
+import { type ActionList, actions, type DecodedActionList, formatActionList } from '../actions.ts'
 import {
   boolean,
   fixed,
@@ -49,9 +49,7 @@ const SAME_TABLE = 0xff
 const IN_PORT = 0xfffffff8
 const ANY_VERSION = 255
 
-/** Nested actions, to the end of the action. Interfaces, so that the types may contain themselves. */
-export interface ActionList extends ReadonlyArray<Action> {}
-export interface DecodedActionList extends ReadonlyArray<DecodedAction> {}
+/** Nested actions, to the end of the action. */
 const nested: Schema<ActionList, DecodedActionList, 'value'> = lazy((): Schema<unknown, unknown> => actions)
 
 const subfield = { _: spread(bitRangeSchema), field: niciraField }
