@@ -51,7 +51,7 @@ export type Step = { readonly bridge: string } & (
   | { readonly kind: 'controller'; readonly table: string }
   /** Taken as not exceeded. */
   | { readonly kind: 'meter'; readonly meterId: number }
-  /** The packet went in circles: nothing more happens, what has left has left. */
+  /** The packet went in circles: nothing of it leaves the host. */
   | { readonly kind: 'abort'; readonly why: string }
 )
 

@@ -34,14 +34,15 @@ export function walk(host: Switch, arrival: Arrival): Passage {
   const packet = Packet.of(arrival.frame, tunnelContext(arrival.tunnel))
   packet.context.set(fields.in_port, BigInt(arrival.port))
   const run = new Walk(host, tunnelDestination(packet))
+  const { steps } = run
   try {
     run.table(bridge, packet, 0)
   } catch (error) {
     if (!(error instanceof Aborted)) throw error
-    run.steps.push({ kind: 'abort', bridge: bridge.name, why: error.message })
+    // ovs-actions(7) says that what happened before stays; ovs-vswitchd 3.1 lets nothing of the packet leave.
+    return { steps: [...steps, { kind: 'abort', bridge: bridge.name, why: error.message }], departures: [], packetIns: [] }
   }
-  const { steps, departures, packetIns } = run
-  return { steps, departures, packetIns }
+  return { steps, departures: run.departures, packetIns: run.packetIns }
 }
 
 /** One packet and its copies in one host. */
