@@ -93,6 +93,8 @@ export interface FlowView {
   readonly bridge: string
   readonly table: string
   readonly table_id: number
+  /** 16 hex digits; `describe flow 0x...` finds the flow, its owner and its reason. */
+  readonly cookie: string
   readonly owner: string
   readonly reason: string
   readonly packets: number
@@ -282,6 +284,7 @@ async function readFlows(
       bridge,
       table: tableNames?.get(tableId) ?? String(tableId),
       table_id: tableId,
+      cookie: `0x${cookie.toString(16)}`,
       owner: ours ? (found?.item.owner ?? 'nobody (stale)') : 'foreign',
       reason: ours ? (found?.item.reason ?? 'is no longer wanted') : 'was not made by Weft',
       packets: Number(entry.packetCount ?? 0),
@@ -339,6 +342,12 @@ export async function describe(sources: Sources, kind: string, name: string): Pr
         lease: leaseViews(sources).find(lease => lease.port === port.name) ?? null,
         flows: await flowViews(sources, { owner: `port ${port.name}` }),
       }
+    }
+    case 'flow': {
+      const flows = (await flowViews(sources)).filter(flow => flow.cookie === name.toLowerCase())
+      const [first] = flows
+      if (first === undefined) return undefined
+      return { cookie: first.cookie, owner: first.owner, reason: first.reason, flows }
     }
     default:
       return undefined

@@ -1,6 +1,7 @@
 import yargs from 'yargs'
 import { EndpointError } from '../endpoint.ts'
 import { DEFAULT_API } from './client.ts'
+import { DESCRIBED } from './described.ts'
 import { CommandError, EXIT, type ExitCode } from './exit-code.ts'
 
 /** Runs the command and resolves with its exit code. Data goes to stdout, everything else to stderr. */
@@ -59,11 +60,12 @@ export async function runCli(argv: readonly string[]): Promise<number> {
       'everything about one resource, with its flows on every host',
       builder =>
         builder
-          .positional('kind', { choices: ['host', 'bridge', 'network', 'subnet', 'port'] as const, demandOption: true })
+          .positional('kind', { choices: DESCRIBED, demandOption: true })
           .positional('name', { type: 'string', demandOption: true })
           .option('output', { alias: 'o', choices: ['text', 'json'] as const, default: 'text' as const })
           .option('api', api)
-          .example('$0 describe port red-a', 'where it is, its lease, its flows and why they exist'),
+          .example('$0 describe port red-a', 'where it is, its lease, its flows and why they exist')
+          .example('$0 describe flow 0x57451d1a90d9507b', 'what a cookie in a host’s own dump-flows means'),
       async args => {
         const { describe } = await import('./describe.ts')
         print(await describe(args))

@@ -2,8 +2,6 @@ import type { FlowView } from '../api/read-model.ts'
 import { ask } from './client.ts'
 import { formatTable } from './table.ts'
 
-export const DESCRIBED = ['host', 'bridge', 'network', 'subnet', 'port'] as const
-
 /** The text that `weft describe` prints: what is one value a line, then lists as tables, then flows with their reasons. */
 export async function describe(args: {
   readonly kind: string

@@ -97,6 +97,14 @@ test('describe tells where a port is and why each of its flows exists', async ()
   expect(stdout).toContain('h1/br-int: its MAC is here (0 packets)')
 })
 
+test('a cookie, as a host’s own dump shows it, leads to owner and reason', async () => {
+  const { stdout } = await weft('get', 'flows', '--owner', 'port red-a', '-o', 'json')
+  const [flow] = JSON.parse(stdout) as { cookie: string; owner: string; reason: string }[]
+  const described = await weft('describe', 'flow', flow!.cookie)
+  expect(described.stdout).toContain(`owner   ${flow!.owner}`)
+  expect(described.stdout).toContain(`reason  ${flow!.reason}`)
+})
+
 test.each(['host h1', 'bridge h1/br-int', 'network red', 'subnet red-v4'])('describe %s', async what => {
   const { code, stdout } = await weft('describe', ...what.split(' '))
   expect(code).toBe(0)

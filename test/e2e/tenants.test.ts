@@ -211,6 +211,19 @@ describe('the data plane outlives the controller', () => {
     expect(await lab.ping('blue-b', 'blue-c', { count: 2, intervalMs: 20 })).toMatchObject({ received: 2 })
   })
 
+  test('a host whose OVSDB was killed keeps its flows, and is followed again when it is back', async () => {
+    const before = await dumps()
+    await lab.killOvsdb('h3')
+    const connected = async () => (await list<HostView>('hosts')).every(host => host.connected)
+    await until(async () => !(await connected()), 'h3 to be missed', 20_000)
+    await lab.startOvsdb('h3')
+    await until(connected, 'h3 to come back', 20_000)
+    await settled()
+    expect(await dumps()).toEqual(before)
+    for (const host of await list<HostView>('hosts')) expect(host).toMatchObject({ transactions: 0 })
+    expect(await lab.ping('red-a', 'red-c', { count: 2, intervalMs: 20 })).toMatchObject({ received: 2 })
+  })
+
   test('a port that is unplugged and plugged again works under its new number', async () => {
     await lab.unplug('red-b')
     await until(
