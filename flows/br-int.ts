@@ -8,18 +8,18 @@ import { brIntRegisters } from './registers.ts'
  * conntrack zone and security groups.
  */
 export const brInt = pipeline('br-int', brIntRegisters, {
-  /** Which network: by the port a guest is plugged into, by local VLAN from br-tun. */
   classify: {
     id: 0,
+    does: 'Which network: by the port a guest is plugged into, by local VLAN from br-tun.',
     match: ['in_port', 'vlan_vid'],
     sets: ['network', 'origin'],
     next: ['port_security', 'l2_lookup'],
     miss: 'drop',
     missReason: 'drops what comes from a port or with a local VLAN that is nobody’s',
   },
-  /** A guest sends with its own MAC and addresses only, untagged, and is no DHCP server. */
   port_security: {
     id: 10,
+    does: 'A guest sends with its own MAC and addresses only, untagged, and is no DHCP server.',
     match: [
       'in_port',
       'vlan_vid',
@@ -37,42 +37,42 @@ export const brInt = pipeline('br-int', brIntRegisters, {
     miss: 'drop',
     missReason: 'drops frames that do not carry the MAC and addresses of the port they come from',
   },
-  /** ARP requests for known addresses are answered on the sender's host. */
   arp_responder: {
     id: 20,
+    does: 'ARP requests for known addresses are answered on the sender’s host.',
     match: ['in_port', 'network', 'eth_type', 'arp_op', 'arp_tpa'],
     next: ['l2_lookup'],
     miss: 'l2_lookup',
     missReason: 'bridges ARP that asks for no known address',
   },
-  /** DHCP requests of known ports go to the controller, as far as the port's meter lets them. */
   dhcp: {
     id: 30,
+    does: 'DHCP requests of known ports go to the controller, as far as the port’s meter lets them.',
     match: ['in_port', 'eth_type', 'ip_proto', 'udp_src', 'udp_dst'],
     next: ['l2_lookup'],
     miss: 'l2_lookup',
     missReason: 'bridges what is not DHCP',
   },
-  /** Where to: a port here, the other hosts, or everybody in the network. */
   l2_lookup: {
     id: 70,
+    does: 'Where to: a port here, the other hosts, or everybody in the network.',
     match: ['network', 'origin', 'eth_dst'],
     sets: ['out_port'],
     next: ['output', 'to_overlay'],
     miss: 'drop',
     missReason: 'drops what came from another host for a MAC that is not here',
   },
-  /** The last table towards a guest. */
   output: {
     id: 80,
+    does: 'The last table towards a guest.',
     match: [],
     next: [],
     miss: 'drop',
     missReason: 'drops what has no way out',
   },
-  /** The last table towards other hosts: the network's local VLAN, then br-tun. */
   to_overlay: {
     id: 90,
+    does: 'The last table towards other hosts: the network’s local VLAN, then br-tun.',
     match: ['network'],
     next: [],
     miss: 'drop',

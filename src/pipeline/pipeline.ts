@@ -17,6 +17,8 @@ const FLAG = { sendFlowRemoved: 1 } as const
 export interface TableDeclaration {
   /** The OpenFlow table number; grows from table to table, with gaps for tables to come. */
   readonly id: number
+  /** What happens to a packet here, in one sentence. */
+  readonly does: string
   /** Fields and registers that flows of this table may match. */
   readonly match: readonly string[]
   /** Registers that flows of this table may write. */
@@ -47,6 +49,7 @@ export interface Pipeline<
   readonly name: string
   readonly registers: { readonly [name in keyof Registers]: Register }
   readonly declarations: Tables
+  readonly registerDeclarations: Registers
   /** Table number -> name, for Flow_Table rows and for rendering. */
   readonly tableNames: ReadonlyMap<number, string>
   readonly tables: { readonly [name in keyof Tables]: Table<Tables[name]> }
@@ -92,6 +95,7 @@ export function pipeline<
     name,
     registers: registers as { readonly [name in keyof Registers]: Register },
     declarations: tables,
+    registerDeclarations,
     tableNames: new Map(Object.entries(declarations).map(([table, { id }]) => [id, table])),
     tables: handles as unknown as { readonly [name in keyof Tables]: Table<Tables[name]> },
     missFlows: owner =>

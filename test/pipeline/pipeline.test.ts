@@ -6,20 +6,29 @@ import { pipeline } from '../../src/pipeline/pipeline.ts'
 const registers = { network: { bits: 24 }, kind: { bits: 8 }, port: { bits: 16, from: 'second' } } as const
 
 const br = pipeline('br', registers, {
-  first: { id: 0, match: ['in_port'], sets: ['network', 'kind'], next: ['second'], miss: 'drop', missReason: 'm' },
+  first: {
+    id: 0,
+    does: 'd',
+    match: ['in_port'],
+    sets: ['network', 'kind'],
+    next: ['second'],
+    miss: 'drop',
+    missReason: 'm',
+  },
   second: {
     id: 4,
+    does: 'd',
     match: ['network', 'kind', 'eth_dst'],
     sets: ['port'],
     next: ['third'],
     miss: 'third',
     missReason: 'm',
   },
-  third: { id: 9, match: ['port'], next: [], miss: 'drop', missReason: 'm' },
+  third: { id: 9, does: 'd', match: ['port'], next: [], miss: 'drop', missReason: 'm' },
 })
 const t = br.tables
 
-const row = { match: [], next: [], miss: 'drop', missReason: 'm' } as const
+const row = { does: 'd', match: [], next: [], miss: 'drop', missReason: 'm' } as const
 
 describe('a pipeline is checked when it is declared', () => {
   test('a table may only lead to later ones', () => {
