@@ -4,7 +4,6 @@ export type { Assignment, Subfield } from './action.ts'
 export { type Action, type DecodedAction, formatAction } from './actions.ts'
 export { BundleError, type BundleOptions, type BundlePart } from './bundle.ts'
 export { type CloseCode, ConnectionClosed } from './closed.ts'
-// The codec.
 export { type Backend, defaultBackend } from './codec/codec.ts'
 export { DecodeError, EncodeError, Reader } from './codec/reader.ts'
 export { Writer } from './codec/writer.ts'
@@ -42,7 +41,7 @@ export {
   type Version,
 } from './messages.ts'
 export type { MultipartEntry, MultipartKind, MultipartRequest } from './multipart.ts'
-export { CT } from './nicira/actions.ts'
+export { CT, NO_RECIRCULATION } from './nicira/actions.ts'
 export { NAT } from './nicira/nat.ts'
 export type { MatchTerm } from './oxm.ts'
 export {

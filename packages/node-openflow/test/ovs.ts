@@ -19,8 +19,8 @@ export interface Ovs extends AsyncDisposable {
   ofctl(...args: string[]): Promise<string>
 }
 
-/** Starts ovsdb-server and ovs-vswitchd and waits until br0 is there. */
-export async function startOvs(): Promise<Ovs> {
+/** Starts ovsdb-server and ovs-vswitchd and waits until br0 is there. Tunnel ports are dummies too, unless `realTunnels`. */
+export async function startOvs({ realTunnels = false } = {}): Promise<Ovs> {
   const dir = await mkdtemp(join(tmpdir(), 'ovs-'))
   const env = { ...process.env, OVS_RUNDIR: dir, OVS_LOGDIR: dir, OVS_DBDIR: dir, OVS_SYSCONFDIR: dir }
   const db = `unix:${dir}/db.sock`
@@ -37,7 +37,11 @@ export async function startOvs(): Promise<Ovs> {
   await run('ovsdb-tool', ['create', `${dir}/conf.db`, SCHEMA], { env })
   daemon('ovsdb-server', `${dir}/conf.db`, `--remote=p${db}`, `--unixctl=${dir}/db.ctl`)
   await vsctl('--retry', '--no-wait', 'init')
-  const dummy = [realTunnels ? '--enable-dummy' : '--enable-dummy=override', '--disable-system', '--disable-system-route']
+  const dummy = [
+    realTunnels ? '--enable-dummy' : '--enable-dummy=override',
+    '--disable-system',
+    '--disable-system-route',
+  ]
   daemon('ovs-vswitchd', db, ...dummy, `--unixctl=${dir}/vswitchd.ctl`)
   const bridge = ['datapath_type=dummy', 'fail_mode=secure', 'protocols=OpenFlow13,OpenFlow14,OpenFlow15']
   await vsctl('add-br', 'br0', '--', 'set', 'bridge', 'br0', ...bridge)
