@@ -101,6 +101,7 @@ async function fill(path: string, flows: readonly Item[]): Promise<number> {
       target: 'br0',
       connection,
       log: silentLogger,
+      onEvent: () => {},
       desired: () => desired,
       onRead: () => session.reconcile(true),
       onFilled: () => {},
@@ -122,11 +123,18 @@ function makeFlows(count: number): Item[] {
     tunnelIp: 0xc0000201,
     brInt: { patchTun: 1 },
     brTun: { patchInt: 1, vxlan: 2, gre: 3 },
+    providers: {},
   }
   const flows: Item[] = []
   for (let n = 0; flows.length < count; n++) {
     const number = 1 + (n % 50)
-    const network: NetworkRow = { name: `n${number}`, type: 'vxlan', number, segment: 5000 + number }
+    const network: NetworkRow = {
+      name: `n${number}`,
+      type: 'vxlan',
+      number,
+      segment: 5000 + number,
+      physicalNetwork: undefined,
+    }
     const port: PortRow = {
       name: `p${n}`,
       network: network.name,

@@ -37,6 +37,7 @@ for (const host of topology!.hosts.values()) {
     tunnelIp: ipv4(host.tunnel_ip!),
     brInt: { patchTun: 1 },
     brTun: { patchInt: 1, vxlan: 2, gre: 3 },
+    providers: {},
   })
 }
 for (const [name, { host }] of model.ports) {

@@ -10,7 +10,7 @@ import { brIntRegisters } from './registers.ts'
 export const brInt = pipeline('br-int', brIntRegisters, {
   classify: {
     id: 0,
-    does: 'Which network: by the port a guest is plugged into, by local VLAN from br-tun.',
+    does: 'Which network: by the port a guest is plugged into, by local VLAN from the other bridges.',
     match: ['in_port', 'vlan_vid'],
     sets: ['network', 'origin'],
     next: ['port_security', 'l2_lookup'],
@@ -55,12 +55,12 @@ export const brInt = pipeline('br-int', brIntRegisters, {
   },
   l2_lookup: {
     id: 70,
-    does: 'Where to: a port here, the other hosts, or everybody in the network.',
+    does: 'Where to: a port here, elsewhere in the network, or everybody in it.',
     match: ['network', 'origin', 'eth_dst'],
     sets: ['out_port'],
-    next: ['output', 'to_overlay'],
+    next: ['output', 'to_elsewhere'],
     miss: 'drop',
-    missReason: 'drops what came from another host for a MAC that is not here',
+    missReason: 'drops what is for a MAC that is not here, and has nowhere else to go',
   },
   output: {
     id: 80,
@@ -70,12 +70,12 @@ export const brInt = pipeline('br-int', brIntRegisters, {
     miss: 'drop',
     missReason: 'drops what has no way out',
   },
-  to_overlay: {
+  to_elsewhere: {
     id: 90,
-    does: 'The last table towards other hosts: the network’s local VLAN, then br-tun.',
+    does: 'The last table towards the rest of the network: its local VLAN, then br-tun or the bridge of its physical network.',
     match: ['network'],
     next: [],
     miss: 'drop',
-    missReason: 'drops what belongs to a network without an overlay',
+    missReason: 'drops what belongs to a network that is on this host only',
   },
 })

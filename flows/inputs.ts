@@ -13,6 +13,19 @@ export interface HostRow {
     readonly vxlan: number | undefined
     readonly gre: number | undefined
   }
+  /** The bridges of its physical networks, by the networks' names. */
+  readonly providers: Readonly<Record<string, ProviderRow>>
+}
+
+/** The way from br-int to a physical network. */
+export interface ProviderRow {
+  readonly bridge: string
+  /** The patch port on br-int. */
+  readonly intPort: number | undefined
+  /** The patch port on the bridge. */
+  readonly phyPort: number | undefined
+  /** The bridge's other ports: what leads out of the host. Ascending. */
+  readonly uplinks: readonly number[]
 }
 
 /** A network as flows need it. */
@@ -23,6 +36,7 @@ export interface NetworkRow {
   readonly number: number
   /** The id on the wire: VNI, GRE key or VLAN. */
   readonly segment: number | undefined
+  readonly physicalNetwork: string | undefined
 }
 
 export interface SubnetRow {
@@ -92,4 +106,8 @@ export function brIntOf(host: string): string {
 
 export function brTunOf(host: string): string {
   return `${host}/br-tun`
+}
+
+export function bridgeOf(host: string, bridge: string): string {
+  return `${host}/${bridge}`
 }

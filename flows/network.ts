@@ -9,11 +9,20 @@ import { ORIGIN } from './registers.ts'
 export const MULTICAST = [0x010000000000, 0x010000000000] as const
 
 /** The VLAN id as OpenFlow matches a tagged frame (OFPVID_PRESENT, OpenFlow 1.5.1 § 7.2.3.8). */
-const tagged = (vlan: number) => 0x1000 | vlan
+export const tagged = (vlan: number) => 0x1000 | vlan
 
-const ownerOf = (network: NetworkRow, host: HostRow) => `network ${network.name} on ${host.name}`
+export const ownerOf = (network: NetworkRow, host: HostRow) => `network ${network.name} on ${host.name}`
 
-/** A network on a host's br-int: it comes in by its local VLAN, is flooded to its guests, and leaves for the other hosts. */
+/** Whether the network's hosts reach each other through tunnels. */
+export const isOverlay = (network: NetworkRow) => network.type === 'vxlan' || network.type === 'gre'
+
+/** The patch port of br-int through which the rest of the network is reached; a `local` network has none. */
+function portElsewhere(network: NetworkRow, host: HostRow): number | undefined {
+  if (isOverlay(network)) return host.brInt.patchTun
+  return network.physicalNetwork === undefined ? undefined : host.providers[network.physicalNetwork]?.intPort
+}
+
+/** A network on a host's br-int: it comes in by its local VLAN, is flooded to its guests, and leaves for elsewhere. */
 export function brIntNetworkItems(network: NetworkRow, host: HostRow, presence: PresenceRow): Item[] {
   const t = brInt.tables
   const owner = ownerOf(network, host)
@@ -22,32 +31,32 @@ export function brIntNetworkItems(network: NetworkRow, host: HostRow, presence: 
     t.l2_lookup({ network: number, origin: ORIGIN[origin], eth_dst: MULTICAST }, 'specific').group(number)
   const items: Item[] = [
     floodGroup(number, owner, 'the guests of the network on this host'),
-    flood('overlay').because(owner, 'broadcast from another host goes to the guests here and nowhere else'),
+    flood('elsewhere').because(owner, 'broadcast from elsewhere goes to the guests here and nowhere else'),
   ]
-  const { patchTun } = host.brInt
-  if (patchTun === undefined) {
+  const elsewhere = portElsewhere(network, host)
+  if (elsewhere === undefined) {
     items.push(flood('guest').because(owner, 'broadcast of a guest goes to the guests here'))
     return items
   }
   items.push(
     flood('guest')
-      .goto('to_overlay')
-      .because(owner, 'broadcast of a guest goes to the guests here and to the other hosts'),
+      .goto('to_elsewhere')
+      .because(owner, 'broadcast of a guest goes to the guests here and to the rest of the network'),
     t
-      .classify({ in_port: patchTun, vlan_vid: tagged(presence.localVlan) })
+      .classify({ in_port: elsewhere, vlan_vid: tagged(presence.localVlan) })
       .popVlan()
-      .set({ network: number, origin: ORIGIN.overlay })
+      .set({ network: number, origin: ORIGIN.elsewhere })
       .goto('l2_lookup')
-      .because(owner, 'comes from another host'),
+      .because(owner, 'comes from elsewhere in the network'),
     t
       .l2_lookup({ network: number, origin: ORIGIN.guest })
-      .goto('to_overlay')
-      .because(owner, 'a MAC that is not here is looked for on the other hosts'),
+      .goto('to_elsewhere')
+      .because(owner, 'a MAC that is not here is looked for elsewhere in the network'),
     t
-      .to_overlay({ network: number })
+      .to_elsewhere({ network: number })
       .pushVlan(presence.localVlan)
-      .output(patchTun)
-      .because(owner, 'goes to br-tun under its local VLAN'),
+      .output(elsewhere)
+      .because(owner, 'leaves br-int under its local VLAN'),
   )
   return items
 }

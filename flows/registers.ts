@@ -1,7 +1,7 @@
 import type { RegisterDeclaration } from '../src/pipeline/register.ts'
 
-/** Where a frame on br-int came from. A frame from the overlay never goes back into it (split horizon). */
-export const ORIGIN = { guest: 1, overlay: 2 } as const
+/** Where a frame on br-int came from. What came from elsewhere in its network never goes back there (split horizon). */
+export const ORIGIN = { guest: 1, elsewhere: 2 } as const
 
 /** What br-int keeps about a packet. OVS clears all of it at a patch port; there the local VLAN carries the network. */
 export const brIntRegisters = {
@@ -17,3 +17,6 @@ export const brIntRegisters = {
 export const brTunRegisters = {
   network: { bits: 32 },
 } as const satisfies Readonly<Record<string, RegisterDeclaration>>
+
+/** The bridge of a physical network keeps nothing: the VLAN says it all. */
+export const brExRegisters = {} as const satisfies Readonly<Record<string, RegisterDeclaration>>

@@ -13,6 +13,7 @@ export function writeTopology(inputs: Inputs, topology: Topology): void {
       type: network.network_type,
       number: network.number,
       segment: network.segmentation_id,
+      physicalNetwork: network.physical_network,
     }
   })
   replace(inputs.subnets, topology.subnets, (subnet): SubnetRow => {

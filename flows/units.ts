@@ -1,8 +1,9 @@
 import { dhcpItems } from './dhcp.ts'
 import { brIntFlows, brTunFlows, vtepFlow } from './host.ts'
-import { brIntOf, brTunOf, type Inputs, presenceId } from './inputs.ts'
-import { brIntNetworkItems, brTunNetworkItems, remoteHostBucket } from './network.ts'
+import { brIntOf, bridgeOf, brTunOf, type Inputs, presenceId } from './inputs.ts'
+import { brIntNetworkItems, brTunNetworkItems, isOverlay, remoteHostBucket } from './network.ts'
 import { arpAnswer, localPortItems, portArpAnswers, remotePortFlow } from './port.ts'
+import { brExFlows, brExNetworkFlows } from './provider.ts'
 
 /** The audience of every br-tun of the fabric. */
 const FABRIC = 'fabric/br-tun'
@@ -28,6 +29,11 @@ export function declareUnits(inputs: Inputs): void {
     for (const flow of brIntFlows(host)) cx.emit(brInt, flow)
     for (const flow of brTunFlows(host)) cx.emit(brTun, flow)
     if (host.tunnelIp !== undefined) cx.emit(FABRIC, vtepFlow(host, host.tunnelIp), brTun)
+    for (const provider of Object.values(host.providers)) {
+      const bridge = bridgeOf(host.name, provider.bridge)
+      cx.join(bridge, bridge)
+      for (const flow of brExFlows(host, provider)) cx.emit(bridge, flow)
+    }
   })
 
   engine.unit('network on host', presences, (cx, presence) => {
@@ -38,6 +44,11 @@ export function declareUnits(inputs: Inputs): void {
     const brTun = brTunOf(host.name)
     cx.join(networkOnBrInt(presence.network), brInt)
     for (const item of brIntNetworkItems(network, host, presence)) cx.emit(brInt, item)
+    const provider = network.physicalNetwork === undefined ? undefined : host.providers[network.physicalNetwork]
+    if (provider !== undefined) {
+      const bridge = bridgeOf(host.name, provider.bridge)
+      for (const flow of brExNetworkFlows(network, host, provider, presence)) cx.emit(bridge, flow)
+    }
     const items = brTunNetworkItems(network, host, presence)
     if (items.length === 0) return
     cx.join(networkOnBrTun(presence.network), brTun)
@@ -71,8 +82,10 @@ export function declareUnits(inputs: Inputs): void {
     const network = cx.get(networks, binding.network)
     const host = cx.get(hosts, binding.host)
     if (port === undefined || network === undefined || host === undefined) return
-    for (const flow of portArpAnswers(port, network)) cx.emit(networkOnBrInt(binding.network), flow)
-    if (network.segment === undefined || host.tunnelIp === undefined) return
+    // A local network is another one on each host: what is on one is nobody's on the others.
+    const everywhere = network.type === 'local' ? brIntOf(host.name) : networkOnBrInt(binding.network)
+    for (const flow of portArpAnswers(port, network)) cx.emit(everywhere, flow)
+    if (!isOverlay(network) || host.tunnelIp === undefined) return
     cx.emit(networkOnBrTun(binding.network), remotePortFlow(port, network, host, host.tunnelIp), brTunOf(host.name))
   })
 }

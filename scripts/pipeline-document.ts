@@ -1,3 +1,4 @@
+import { brEx } from '../flows/br-ex.ts'
 import { brInt } from '../flows/br-int.ts'
 import { brTun } from '../flows/br-tun.ts'
 import { PRIORITY, type TableDeclaration } from '../src/pipeline/pipeline.ts'
@@ -20,7 +21,7 @@ Generated from \`flows/\` by \`node --conditions=weft-source scripts/pipeline-do
 Priorities are names in a scale: ${priorities.join(' < ')}. The last flow of every table is its \`miss\`; the switch reports when
 one of those is removed, and the bridge is read again.
 
-${[brInt, brTun].map(pipeline => section(pipeline as unknown as Declared)).join('\n')}`
+${[brInt, brTun, brEx].map(pipeline => section(pipeline as unknown as Declared)).join('\n')}`
 }
 
 function section({ name, declarations, registers, registerDeclarations }: Declared): string {

@@ -1,5 +1,6 @@
 import { formatMessage, type Message, type OpenFlowConnection } from 'node-openflow'
 import type { Change } from '../engine/engine.ts'
+import type { EventKind } from '../event.ts'
 import type { Logger } from '../log.ts'
 import { type Item, sameItem } from '../pipeline/item.ts'
 import { messagesFor } from './message.ts'
@@ -25,6 +26,7 @@ export interface BridgeSessionOptions {
   readonly target: string
   readonly connection: OpenFlowConnection
   readonly log: Logger
+  readonly onEvent: (kind: EventKind, message: string) => void
   /** What the bridge is to hold, complete at the time of the call. */
   readonly desired: () => Map<string, Item>
   /** The bridge has been read: `reconcile` may follow as soon as what it is to hold is known. */
@@ -110,6 +112,8 @@ export class BridgeSession {
       if (mayRemove) changes.push({ key, before, after: undefined })
       else this.#withheld.set(key, before)
     }
+    const foreign = this.#foreignFlows === 0 ? '' : `; ${this.#foreignFlows} flows are not Weft’s`
+    this.#options.onEvent('bridge-reconciled', `${changes.length} items differed${foreign}`)
     const empty = held.size === 0 && changes.every(change => change.before === undefined)
     this.#log.info('bridge reconciled', {
       bridge: this.target,
@@ -163,7 +167,9 @@ export class BridgeSession {
   /** An error that answers nothing we wait for: something we sent was refused. */
   refused(message: Message): void {
     this.counters.errors++
-    this.#log.error('bridge refused a message', { bridge: this.target, error: formatMessage(message, 6, 0) })
+    const error = formatMessage(message, 6, 0)
+    this.#log.error('bridge refused a message', { bridge: this.target, error })
+    this.#options.onEvent('bridge-refused', error)
     this.#readAgain()
   }
 
@@ -171,6 +177,7 @@ export class BridgeSession {
   emptied(): void {
     if (this.#state !== 'following') return
     this.#log.warn('bridge was emptied; reading it again', { bridge: this.target })
+    this.#options.onEvent('bridge-emptied', 'a table is empty; the bridge is read again')
     this.#read()
   }
 
@@ -210,10 +217,9 @@ export class BridgeSession {
   #failed(error: unknown): void {
     if (this.#state === 'closed' || this.connection.reason !== undefined) return
     this.counters.errors++
-    this.#log.error('bridge refused a change', {
-      bridge: this.target,
-      error: error instanceof Error ? error.message : String(error),
-    })
+    const reason = error instanceof Error ? error.message : String(error)
+    this.#log.error('bridge refused a change', { bridge: this.target, error: reason })
+    this.#options.onEvent('bridge-refused', reason)
     this.#readAgain()
   }
 

@@ -20,6 +20,7 @@ import { type Inputs, presenceId } from '../../flows/inputs.ts'
 import type { Host } from '../../topology/host.ts'
 import { ipv4 } from '../../topology/ipv4.ts'
 import type { Topology } from '../../topology/topology.ts'
+import type { EventKind, OnEvent } from '../event.ts'
 import type { Logger } from '../log.ts'
 import { BridgeSession } from './bridge-session.ts'
 import { Claims } from './claim.ts'
@@ -44,6 +45,7 @@ export interface PacketIn {
 export interface FabricOptions {
   readonly inputs: Inputs
   readonly log: Logger
+  readonly onEvent: OnEvent
   /** The controller endpoint in the Controller rows of a host, in OVSDB's grammar. */
   readonly targetFor: (host: Host) => string
   /** How a host's OVSDB is reached; `undefined` for hosts that dial in. */
@@ -60,7 +62,8 @@ const BATCH = 64
 /** Bridges that are given their first fill at the same time: what waits for a bridge is held in memory. */
 const FILLS = 8
 
-const BRIDGES = [brInt.name, brTun.name] as const
+/** The bridges Weft keeps on a host. */
+const bridgesOf = (host: Host): string[] => [brInt.name, brTun.name, ...Object.values(host.bridge_mappings)]
 
 /**
  * The hosts: their OVSDB and OpenFlow sessions, and the drivers that make their bridges hold what is wanted.
@@ -109,6 +112,8 @@ export class Fabric {
       onSession: session => {
         this.#welcome(session).catch((error: unknown) => {
           this.#log.warn('a host that dialled in was sent away', { peer: session.peer, reason: String(error) })
+          const message = error instanceof Error ? error.message : String(error)
+          this.#options.onEvent({ kind: 'host-refused', subject: `peer ${session.peer}`, message })
           session.close()
         })
       },
@@ -131,16 +136,17 @@ export class Fabric {
     const names = new Set<string>()
     for (const host of topology.hosts.values()) {
       names.add(host.name)
-      if (this.#hosts.has(host.name)) continue
-      for (const bridge of BRIDGES) {
+      for (const bridge of bridgesOf(host)) {
         this.#targets.set(datapathIdOf(host.name, bridge), { host: host.name, bridge })
       }
+      if (this.#hosts.has(host.name)) continue
       this.#hosts.set(
         host.name,
         new HostSession({
           name: host.name,
           address: this.#options.addressOf(host),
           log: this.#log,
+          onEvent: (kind, message) => this.#options.onEvent({ kind, subject: `host ${host.name}`, message }),
           wish: () => this.#wishFor(host.name),
           onView: (view, first) => this.#look(host.name, view, first),
           onProgress: () => this.#progress(),
@@ -298,10 +304,15 @@ export class Fabric {
       name,
       datapathType: host.datapath_type,
       tunnelIp: host.tunnel_ip,
+      bridgeMappings: host.bridge_mappings,
       tunnelAddress: host.tunnel_ip === undefined ? undefined : ipv4(host.tunnel_ip),
       target: this.#options.targetFor(host),
       networkOf: ifaceId => this.#portByIface.get(ifaceId)?.network,
       networkExists: network => this.#topology?.networks.has(network) ?? false,
+      physicalNetworkOf: network => {
+        const row = this.#inputs.networks.get(network)
+        return row?.physicalNetwork === undefined ? undefined : { name: row.name, physicalNetwork: row.physicalNetwork }
+      },
     }
   }
 
@@ -346,9 +357,24 @@ export class Fabric {
     const { engine, bindings } = this.#inputs
     const winner = this.#claims.say(port, host, claim)
     const network = this.#topology?.ports.get(port)?.network_id
+    const before = bindings.get(port)
     if (winner === undefined || network === undefined) {
       engine.set(bindings, port, undefined)
+      if (before !== undefined) this.#tellPort(port, 'port-unbound', `from ${before.host}`)
       return
+    }
+    // What was plugged in before Weft looked is found, not bound.
+    if (before === undefined) {
+      if (winner.fresh) this.#tellPort(port, 'port-bound', `to ${winner.host}, OpenFlow port ${winner.ofport}`)
+    } else if (before.host !== winner.host) {
+      const message = `from ${before.host} to ${winner.host}, OpenFlow port ${winner.ofport}`
+      this.#tellPort(port, 'port-moved', message)
+    } else if (before.ofport !== winner.ofport) {
+      this.#tellPort(
+        port,
+        'port-renumbered',
+        `from OpenFlow port ${before.ofport} to ${winner.ofport} of ${before.host}`,
+      )
     }
     const hosts = claim !== undefined && winner.host === host ? this.#claims.hostsOf(port) : []
     if (hosts.length > 1) {
@@ -356,8 +382,13 @@ export class Fabric {
         port: this.#topology?.ports.get(port)?.name,
         hosts,
       })
+      this.#tellPort(port, 'port-contested', `plugged in on ${hosts.join(', ')}: ${winner.host} has it`)
     }
     engine.set(bindings, port, { port, network, host: winner.host, ofport: winner.ofport })
+  }
+
+  #tellPort(id: string, kind: EventKind, message: string): void {
+    this.#options.onEvent({ kind, subject: `port ${this.#topology?.ports.get(id)?.name ?? id}`, message })
   }
 
   #forget(name: string): void {
@@ -369,9 +400,10 @@ export class Fabric {
       engine.set(presences, presenceId(name, row.network), undefined)
     }
     engine.set(hosts, name, undefined)
-    for (const bridge of BRIDGES) {
-      this.#targets.delete(datapathIdOf(name, bridge))
-      this.#bridges.get(`${name}/${bridge}`)?.connection.close('the host is no longer in the topology')
+    for (const [datapathId, place] of this.#targets) {
+      if (place.host !== name) continue
+      this.#targets.delete(datapathId)
+      this.#bridges.get(`${name}/${place.bridge}`)?.connection.close('the host is no longer in the topology')
     }
   }
 
@@ -397,6 +429,8 @@ export class Fabric {
         place = this.#targets.get(datapathId)
         if (place === undefined) {
           this.#log.warn('unknown datapath sent away', { datapathId })
+          const message = 'no host declares it'
+          this.#options.onEvent({ kind: 'datapath-refused', subject: `datapath ${datapathId}`, message })
           connection.close('unknown datapath')
           return
         }
@@ -404,10 +438,13 @@ export class Fabric {
         // Of two sessions of one bridge the newer one is the living one.
         this.#bridges.get(target)?.connection.close('a newer session of this bridge is open')
         this.#inputs.engine.unwatch(target)
+        const onEvent = (kind: EventKind, message: string) =>
+          this.#options.onEvent({ kind, subject: `bridge ${target}`, message })
         session = new BridgeSession({
           target,
           connection,
           log: this.#log,
+          onEvent,
           desired: () => this.#inputs.engine.desired(target),
           onRead: () => this.schedule(),
           onFilled: () => this.schedule(),
@@ -415,6 +452,7 @@ export class Fabric {
         })
         this.#bridges.set(target, session)
         this.#log.info('bridge connected', { bridge: target, datapathId, version: connection.version })
+        onEvent('bridge-connected', `datapath ${datapathId}`)
       },
       (error: unknown) => connection.close(`no features: ${String(error)}`),
     )
@@ -441,7 +479,11 @@ export class Fabric {
         if (session === undefined || this.#bridges.get(session.target) !== session) return
         this.#bridges.delete(session.target)
         this.#inputs.engine.unwatch(session.target)
-        if (!this.#closed) this.#log.warn('bridge disconnected', { bridge: session.target, reason: reason.message })
+        if (!this.#closed) {
+          this.#log.warn('bridge disconnected', { bridge: session.target, reason: reason.message })
+          const subject = `bridge ${session.target}`
+          this.#options.onEvent({ kind: 'bridge-disconnected', subject, message: reason.message })
+        }
         this.#progress()
       },
     }

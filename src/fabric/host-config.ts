@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { byUuid, named, type Operation, operations, type Row, type Uuid, vswitch } from 'ovsdb-client'
+import { brEx } from '../../flows/br-ex.ts'
 import { brInt } from '../../flows/br-int.ts'
 import { brTun } from '../../flows/br-tun.ts'
 import { allocateLocalVlans, localVlanKey, readLocalVlans } from './local-vlan.ts'
@@ -23,12 +24,18 @@ export interface WantedHost {
   readonly datapathType: 'system' | 'netdev'
   /** The VTEP's own address as text; without one the host has no tunnels. */
   readonly tunnelIp: string | undefined
+  /** Physical network -> the bridge that leads to it. */
+  readonly bridgeMappings: Readonly<Record<string, string>>
   /** The OVSDB connection method of the controller: `tcp:192.0.2.9:6653`. */
   readonly target: string
   /** Ids of the networks with a port on this host. */
   readonly present: ReadonlySet<string>
   /** Whether a network is in the topology. */
   readonly networkExists: (network: string) => boolean
+  /** The physical network of a network, if it has one, and the network's name. */
+  readonly physicalNetworkOf: (
+    network: string,
+  ) => { readonly name: string; readonly physicalNetwork: string } | undefined
 }
 
 /** How a host gets there, and why it does not. */
@@ -73,9 +80,45 @@ interface WantedPort {
   readonly options: Readonly<Record<string, string>>
 }
 
-function wantedPorts(bridge: string, host: WantedHost): WantedPort[] {
-  if (bridge === brInt.name)
-    return [{ name: PORT_NAMES.patchTun, type: 'patch', options: { peer: PORT_NAMES.patchInt } }]
+/** A bridge as Weft makes it. */
+interface WantedBridge {
+  readonly name: string
+  readonly tableNames: ReadonlyMap<number, string>
+  readonly ports: readonly WantedPort[]
+}
+
+/** The names of the patch ports between br-int and the bridge of a physical network, on either side. */
+export function patchNames(bridge: string): { readonly intPort: string; readonly phyPort: string } {
+  // An interface name has at most 15 characters.
+  const short = bridge.length <= 11 ? bridge : bridge.slice(0, 6) + datapathIdOf('', bridge).slice(0, 5)
+  return { intPort: `int-${short}`, phyPort: `phy-${short}` }
+}
+
+/** The bridges a host is to have: br-int, br-tun, and one for each physical network. */
+function wantedBridges(host: WantedHost): WantedBridge[] {
+  const mapped = Object.values(host.bridgeMappings)
+  return [
+    {
+      name: brInt.name,
+      tableNames: brInt.tableNames,
+      ports: [
+        { name: PORT_NAMES.patchTun, type: 'patch', options: { peer: PORT_NAMES.patchInt } },
+        ...mapped.map(bridge => {
+          const { intPort, phyPort } = patchNames(bridge)
+          return { name: intPort, type: 'patch', options: { peer: phyPort } }
+        }),
+      ],
+    },
+    { name: brTun.name, tableNames: brTun.tableNames, ports: tunnelPorts(host) },
+    ...mapped.map(bridge => {
+      const { intPort, phyPort } = patchNames(bridge)
+      const ports = [{ name: phyPort, type: 'patch', options: { peer: intPort } }]
+      return { name: bridge, tableNames: brEx.tableNames, ports }
+    }),
+  ]
+}
+
+function tunnelPorts(host: WantedHost): WantedPort[] {
   const ports: WantedPort[] = [{ name: PORT_NAMES.patchInt, type: 'patch', options: { peer: PORT_NAMES.patchTun } }]
   if (host.tunnelIp !== undefined) {
     const options = { remote_ip: 'flow', key: 'flow', local_ip: host.tunnelIp }
@@ -90,16 +133,22 @@ export function planHost(database: HostDatabase, host: WantedHost): HostPlan {
   const problems: string[] = []
   const root = [...database.Open_vSwitch.keys()][0]
   if (root === undefined) return { operations, problems: ['its OVSDB holds no Open_vSwitch row: ovs-vsctl init'] }
-  for (const pipeline of [brInt, brTun]) {
-    const bridge = [...database.Bridge.values()].find(row => row.name === pipeline.name)
-    const ports = wantedPorts(pipeline.name, host)
-    const clash = foreign(database, pipeline.name, bridge, ports)
+  for (const { name, tableNames, ports } of wantedBridges(host)) {
+    const bridge = [...database.Bridge.values()].find(row => row.name === name)
+    const clash = foreign(database, name, bridge, ports)
     if (clash !== undefined) {
       problems.push(clash)
       continue
     }
-    if (bridge === undefined) operations.push(...createBridge(host, pipeline.name, pipeline.tableNames, ports, root))
-    else operations.push(...repairBridge(database, host, bridge, pipeline.tableNames, ports))
+    if (bridge === undefined) operations.push(...createBridge(host, name, tableNames, ports, root))
+    else operations.push(...repairBridge(database, host, bridge, tableNames, ports))
+  }
+  for (const id of [...host.present].sort()) {
+    const network = host.physicalNetworkOf(id)
+    if (network === undefined || host.bridgeMappings[network.physicalNetwork] !== undefined) continue
+    problems.push(
+      `network ${network.name} has a port here, and no bridge leads to its physical network ${network.physicalNetwork}`,
+    )
   }
   const bridge = [...database.Bridge.values()].find(row => row.name === brInt.name)
   if (bridge?.external_ids.has(MARK)) {

@@ -1,4 +1,5 @@
 import { type Address, connectOvsdb, type OvsdbSession, vswitch } from 'ovsdb-client'
+import type { EventKind } from '../event.ts'
 import type { Logger } from '../log.ts'
 import { type HostDatabase, planHost, type WantedHost } from './host-config.ts'
 import { type HostView, viewHost } from './host-view.ts'
@@ -39,6 +40,7 @@ export interface HostSessionOptions {
   /** Where the host's OVSDB listens; without it the host dials in, and `accept` is called. */
   readonly address: Address | undefined
   readonly log: Logger
+  readonly onEvent: (kind: EventKind, message: string) => void
   readonly wish: () => HostWish
   /** The host's OVSDB was read or changed. */
   readonly onView: (view: HostView, first: boolean) => void
@@ -108,6 +110,7 @@ export class HostSession {
       this.#database = replica.tables as unknown as HostDatabase
       this.#backoff = BACKOFF.first
       this.#log.info('host connected', { host: this.name, peer: session.peer })
+      this.#options.onEvent('host-connected', session.peer)
       replica.onChange = () => this.#changed()
       this.#changed()
     } catch (error) {
@@ -120,6 +123,7 @@ export class HostSession {
     this.#database = undefined
     if (this.#closed) return
     this.#log.warn('host disconnected', { host: this.name, reason: text(reason) })
+    this.#options.onEvent('host-disconnected', reason.message)
     this.#options.onProgress()
     this.#retry()
   }
@@ -166,7 +170,7 @@ export class HostSession {
     const database = this.#database
     if (database === undefined) return
     const wish = this.#options.wish()
-    const view = viewHost(database, this.name, wish.tunnelAddress)
+    const view = viewHost(database, this.name, wish.tunnelAddress, wish.bridgeMappings)
     const first = !this.#seen
     this.#seen = true
     this.#options.onView(view, first)
@@ -182,7 +186,12 @@ export class HostSession {
     }
     const plan = planHost(database, { ...wish, present })
     for (const problem of plan.problems) {
-      if (!this.#problems.includes(problem)) this.#log.error('host is not as wanted', { host: this.name, problem })
+      if (this.#problems.includes(problem)) continue
+      this.#log.error('host is not as wanted', { host: this.name, problem })
+      this.#options.onEvent('host-problem', problem)
+    }
+    for (const problem of this.#problems) {
+      if (!plan.problems.includes(problem)) this.#options.onEvent('host-cured', `no longer: ${problem}`)
     }
     this.#problems = plan.problems
     const session = this.#session
@@ -195,6 +204,7 @@ export class HostSession {
       .catch((error: unknown) => {
         if (this.#session !== session) return
         this.#log.error('host refused a transaction', { host: this.name, error: text(error) })
+        this.#options.onEvent('host-refused', text(error))
         this.#timer = setTimeout(() => this.#changed(), BACKOFF.last)
       })
       .finally(() => {

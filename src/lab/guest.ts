@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Cage } from './cage.ts'
 import { LabError } from './error.ts'
-import type { LabGuest } from './layout.ts'
+import type { LabGuest, Wire } from './layout.ts'
 import { checkPrograms } from './requirements.ts'
 
 /**
@@ -60,6 +60,14 @@ export function plugArguments(guests: readonly LabGuest[]): string[] {
       `external_ids:attached-mac="${macAddress}"`,
     ]),
   ]
+}
+
+/** The arguments of ovs-vsctl(8) that plug a host's network cards into the bridges of their physical networks, as soon as they are there. */
+export function wireArguments(wires: readonly Wire[]): string[] {
+  return wires.flatMap(({ bridge, interface: device }, index) => [
+    ...(index === 0 ? [] : ['--']),
+    ...['wait-until', 'Bridge', bridge, '--', '--may-exist', 'add-port', bridge, device],
+  ])
 }
 
 export const DHCP_CLIENTS = ['udhcpc', 'dhclient', 'dhcpcd'] as const

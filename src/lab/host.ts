@@ -23,6 +23,10 @@ address add $CONTROLLER dev management
 link set management up
 link set underlay up
 .
+for lan in $LANS; do
+  ip link add "$lan" type bridge
+  ip link set "$lan" up
+done
 `
 
 const OVSDB_SERVER = `
@@ -66,12 +70,18 @@ if [ -n "$TUNNEL" ]; then
   ovs-vsctl --no-wait add-br br-underlay -- add-port br-underlay underlay0 -- \
     set bridge br-underlay datapath_type=netdev fail_mode=standalone "other_config:hwaddr=$HWADDR"
 fi
+for wire in $WIRES; do
+  attach "\${wire%/*}" "\${wire#*/}"
+  ip link set "\${wire%/*}" arp off
+  ethtool -K "\${wire%/*}" tx off >/dev/null
+done
 ${OVS_VSWITCHD}
 `
 
 export async function joinHosts(cage: Cage, folder: string, layout: LabLayout): Promise<void> {
   await mkdir(join(folder, 'private'))
-  const env = { FOLDER: folder, CONTROLLER: `${layout.controller}/${layout.managementPrefix}` }
+  const controller = `${layout.controller}/${layout.managementPrefix}`
+  const env = { FOLDER: folder, CONTROLLER: controller, LANS: layout.lans.join(' ') }
   await cage.script(OUTSIDE_ALL_MEMBERS, 'the networks between the hosts', NETWORKS, { env })
 }
 
@@ -121,5 +131,6 @@ function environment(folder: string, layout: LabLayout, host: LabHost) {
     MANAGER: ovsdbPort === undefined ? `tcp:${layout.controller}:6640` : '',
     TUNNEL: tunnelIp === undefined ? '' : `${tunnelIp}/${layout.underlayPrefix}`,
     HWADDR: underlayMac(index),
+    WIRES: host.wires.map(wire => `${wire.interface}/${wire.lan}`).join(' '),
   }
 }

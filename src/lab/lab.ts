@@ -10,7 +10,7 @@ import { Cage } from './cage.ts'
 import { succeed } from './command.ts'
 import { apiPath, ownWeft, startController } from './controller.ts'
 import { LabError } from './error.ts'
-import { addGuest, plugArguments } from './guest.ts'
+import { addGuest, plugArguments, wireArguments } from './guest.ts'
 import { addHost, joinHosts } from './host.ts'
 import { layOut } from './layout.ts'
 import { isRunning } from './process-identity.ts'
@@ -118,6 +118,10 @@ export async function createLab(options: LabOptions): Promise<Lab> {
     if (options.plug ?? controller !== false) {
       await Promise.all(
         layout.hosts.map(async host => {
+          if (host.wires.length > 0) {
+            const argv = ['ovs-vsctl', '--timeout=30', ...wireArguments(host.wires)]
+            succeed(await cage.run(members[host.name]!, argv, { timeoutMs: 40_000 }), `wiring ${host.name}`)
+          }
           const guests = layout.guests.filter(guest => guest.host === host.name)
           if (guests.length === 0) return
           const argv = ['ovs-vsctl', '--timeout=30', ...plugArguments(guests)]

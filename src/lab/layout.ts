@@ -12,6 +12,8 @@ export interface LabLayout {
   readonly controller: string
   readonly managementPrefix: number
   readonly underlayPrefix: number
+  /** The physical networks, each a Linux bridge that joins the hosts which have it: `lan0`, `lan1`, ... */
+  readonly lans: readonly string[]
 }
 
 export interface LabHost {
@@ -23,6 +25,16 @@ export interface LabHost {
   /** Where its OVSDB listens there; absent when it dials the controller. */
   readonly ovsdbPort?: number
   readonly tunnelIp?: string
+  readonly wires: readonly Wire[]
+}
+
+/** A host's network card in a physical network. */
+export interface Wire {
+  readonly interface: string
+  /** The Linux bridge at its other end. */
+  readonly lan: string
+  /** The Open vSwitch bridge that it is plugged into, once there is one. */
+  readonly bridge: string
 }
 
 export interface LabGuest {
@@ -59,7 +71,8 @@ export function layOut(topology: Topology, { systemDatapath }: { systemDatapath:
   if (management.overlaps(underlay))
     throw new LabError('the addresses of ovsdb and tunnel_ip are in one network; a lab keeps the two apart')
 
-  const labHosts = hosts.map(({ name, tunnel_ip }, at): LabHost => {
+  const physicalNetworks = [...new Set(hosts.flatMap(host => Object.keys(host.bridge_mappings)))].sort()
+  const labHosts = hosts.map(({ name, tunnel_ip, bridge_mappings }, at): LabHost => {
     const endpoint = endpoints[at]
     return {
       name,
@@ -67,6 +80,10 @@ export function layOut(topology: Topology, { systemDatapath }: { systemDatapath:
       address: endpoint?.host ?? management.lowest(),
       ...(endpoint === undefined ? {} : { ovsdbPort: endpoint.port }),
       ...(tunnel_ip === undefined ? {} : { tunnelIp: tunnel_ip }),
+      wires: Object.entries(bridge_mappings).map(([physicalNetwork, bridge]) => {
+        const index = physicalNetworks.indexOf(physicalNetwork)
+        return { interface: `wire${index}`, lan: `lan${index}`, bridge }
+      }),
     }
   })
   const guests = [...topology.ports.values()].map((port, at): LabGuest => {
@@ -92,6 +109,7 @@ export function layOut(topology: Topology, { systemDatapath }: { systemDatapath:
     controller: management.highest(),
     managementPrefix: management.length,
     underlayPrefix: underlay.length,
+    lans: physicalNetworks.map((_, index) => `lan${index}`),
   }
 }
 

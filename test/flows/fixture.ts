@@ -1,7 +1,8 @@
 import { decodeActions, formatActions, formatFlow } from 'node-openflow'
+import { brEx } from '../../flows/br-ex.ts'
 import { brInt } from '../../flows/br-int.ts'
 import { brTun } from '../../flows/br-tun.ts'
-import { createInputs, type Inputs, presenceId } from '../../flows/inputs.ts'
+import { createInputs, type Inputs, type NetworkRow, presenceId } from '../../flows/inputs.ts'
 import { declareUnits } from '../../flows/units.ts'
 import { decodeFlow } from '../../src/pipeline/flow-bytes.ts'
 import type { Item } from '../../src/pipeline/item.ts'
@@ -9,7 +10,7 @@ import type { Item } from '../../src/pipeline/item.ts'
 export interface Plan {
   readonly hosts: readonly string[]
   /** Network -> its type, segment and number. */
-  readonly networks: Readonly<Record<string, { readonly type: 'vxlan' | 'gre'; readonly segment: number }>>
+  readonly networks: Readonly<Record<string, { readonly type: NetworkRow['type']; readonly segment?: number }>>
   /** Port -> network and host. */
   readonly ports: Readonly<Record<string, readonly [network: string, host: string]>>
 }
@@ -18,10 +19,17 @@ export interface Plan {
 export function rowsOf(plan: Plan): Inputs {
   const inputs = createInputs()
   declareUnits(inputs)
-  for (const [index, host] of plan.hosts.entries()) writeHost(inputs, host, index)
+  const provider = Object.values(plan.networks).some(({ type }) => isProvider(type))
+  for (const [index, host] of plan.hosts.entries()) writeHost(inputs, host, index, provider)
   Object.keys(plan.networks).forEach((name, index) => {
     const { type, segment } = plan.networks[name]!
-    inputs.engine.set(inputs.networks, name, { name, type, number: index + 1, segment })
+    inputs.engine.set(inputs.networks, name, {
+      name,
+      type,
+      number: index + 1,
+      segment,
+      physicalNetwork: isProvider(type) ? 'physnet1' : undefined,
+    })
     inputs.engine.set(inputs.subnets, `${name}-v4`, {
       name: `${name}-v4`,
       network: name,
@@ -33,12 +41,15 @@ export function rowsOf(plan: Plan): Inputs {
   return inputs
 }
 
-export function writeHost(inputs: Inputs, host: string, index: number): void {
+const isProvider = (type: NetworkRow['type']) => type === 'vlan' || type === 'flat'
+
+export function writeHost(inputs: Inputs, host: string, index: number, provider = false): void {
   inputs.engine.set(inputs.hosts, host, {
     name: host,
     tunnelIp: 0xc0000201 + index,
     brInt: { patchTun: 1 },
     brTun: { patchInt: 1, vxlan: 2, gre: 3 },
+    providers: provider ? { physnet1: { bridge: 'br-ex', intPort: 2, phyPort: 1, uplinks: [2, 3] } } : {},
   })
 }
 
@@ -90,7 +101,7 @@ export function textOf(item: Item, bridge: string): string {
   const why = `# ${item.owner}: ${item.reason}`
   switch (item.kind) {
     case 'flow': {
-      const tableNames = bridge.endsWith('br-int') ? brInt.tableNames : brTun.tableNames
+      const { tableNames } = bridge.endsWith('br-int') ? brInt : bridge.endsWith('br-tun') ? brTun : brEx
       const { cookie: _, ...flow } = decodeFlow(item.bytes)
       return `${formatFlow(flow, { tables: id => tableNames.get(id) })}  ${why}`
     }

@@ -28,6 +28,27 @@ describe('two tenants on three hosts', () => {
   })
 })
 
+describe('provider and local networks', () => {
+  const inputs = rowsOf({
+    hosts: ['h1', 'h2'],
+    networks: { tagged: { type: 'vlan', segment: 101 }, plain: { type: 'flat' }, alone: { type: 'local' } },
+    ports: {
+      'tagged-a': ['tagged', 'h1'],
+      'tagged-b': ['tagged', 'h2'],
+      'plain-a': ['plain', 'h1'],
+      'alone-a': ['alone', 'h1'],
+      'alone-b': ['alone', 'h2'],
+    },
+  })
+  test.each(['h1/br-int', 'h1/br-tun', 'h1/br-ex'])('%s', async target => {
+    await expect(dump(inputs, target)).toMatchFileSnapshot(`golden/provider-${target.replace('/', '-')}.flows`)
+  })
+
+  test('nothing of a local network is known on another host', () => {
+    expect(dump(inputs, 'h2/br-int')).not.toContain('alone-a')
+  })
+})
+
 describe('cost of a change', () => {
   const count = (inputs: Inputs, act: () => void): { runs: number; changes: Record<string, number> } => {
     for (const target of [...inputs.engine.targets()]) inputs.engine.watch(target)
@@ -146,6 +167,7 @@ describe('after any history', () => {
                 name: at,
                 tunnelIp: 0xc0000200 + number * 16 + Number(at[1]),
                 brInt: row?.brInt ?? { patchTun: 1 },
+                providers: {},
                 brTun: { patchInt: number, vxlan: number + 1, gre: number + 2 },
               })
           }
