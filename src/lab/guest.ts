@@ -26,7 +26,7 @@ mount --bind "$PRIVATE/run" /run
 for f in /proc/sys/net/ipv6/conf/default/disable_ipv6; do [ ! -e $f ] || echo "$NO_IPV6" > $f; done
 ip link set lo up
 ip link add "$INTERFACE" address "$MAC" mtu "$MTU" type veth peer name "$TAP" netns "$HOST"
-# A checksum that is left to hardware is never filled in on the way through a userspace datapath (OVS-FACTS: 22).
+# A checksum that is left to hardware is never filled in on the way through a userspace datapath.
 ethtool -K "$INTERFACE" tx off >/dev/null
 # The host's kernel sees what comes, too: it must not answer a guest that asks for one of the host's addresses.
 nsenter -t "$HOST" -n sh -ec 'ip link set "$TAP" mtu "$MTU" arp off up; ethtool -K "$TAP" tx off >/dev/null'

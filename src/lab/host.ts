@@ -34,7 +34,7 @@ ovsdb-server /etc/openvswitch/conf.db -vconsole:emer --remote=punix:/run/openvsw
   --remote=db:Open_vSwitch,Open_vSwitch,manager_options --pidfile --detach --monitor --log-file
 `
 
-/** The address of the tunnels is on an internal port (OVS-FACTS: 23). It outlives the death of the switch, but not its orderly clean-up. */
+/** The address of the tunnels is on an internal port. It outlives the death of the switch, but not its orderly clean-up. */
 const OVS_VSWITCHD = `
 ovs-vswitchd -vconsole:emer --pidfile --detach --monitor --log-file
 [ -z "$TUNNEL" ] || ip address replace "$TUNNEL" dev br-underlay
@@ -104,7 +104,7 @@ export async function startDaemon(
   await cage.script(member, `${daemon} of ${host.name}`, script, { env: environment(folder, layout, host) })
 }
 
-/** Tells a host's switch the neighbours of its tunnel endpoint: it loses the first packet to one that it has to ask for (OVS-FACTS: 46). */
+/** Tells a host's switch the neighbours of its tunnel endpoint: it loses the first packet to one that it has to ask for. */
 export async function warmUnderlay(cage: Cage, member: number, host: LabHost, layout: LabLayout): Promise<void> {
   if (host.tunnelIp === undefined) return
   const script = layout.hosts

@@ -209,7 +209,7 @@ export class Lab implements AsyncDisposable {
     return until(() => isSettled(this.folder), 'the bridges to hold what they should', timeoutMs)
   }
 
-  /** Has every host learn the neighbours of its tunnel endpoint: first packets are lost otherwise (OVS-FACTS: 46). */
+  /** Has every host learn the neighbours of its tunnel endpoint: first packets are lost otherwise. */
   async underlayWarm(): Promise<void> {
     await Promise.all(
       this.layout.hosts.map(host => warmUnderlay(this.#cage, this.#member(host.name), host, this.layout)),
