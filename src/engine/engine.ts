@@ -52,6 +52,8 @@ export class Engine<Item> {
   readonly #contested = new Set<string>()
   readonly #dirty = new Set<Unit>()
   readonly #watched = new Set<string>()
+  /** While a rehearsal is under way: what undoes its writes, the last one first. */
+  #journal: (() => void)[] | undefined
   /** Target -> key -> what it held when the flush first touched that key. */
   #touched = new Map<string, Map<string, Item | undefined>>()
   /** Audiences that lost something while a unit ran; swept when it is done, for its new emissions may be on their way there. */
@@ -91,6 +93,7 @@ export class Engine<Item> {
   set<Row extends object, Index extends string>(table: Table<Row, Index>, id: string, row: Row | undefined): void {
     const before = table.get(id)
     if (equal(before, row)) return
+    this.#journal?.push(() => this.set(table, id, before))
     table.write(id, row, readers => {
       for (const unit of readers) this.#dirty.add(unit)
     })
@@ -164,6 +167,28 @@ export class Engine<Item> {
       this.#removed = 0
     }
     return delta
+  }
+
+  /**
+   * What every target, watched or not, would have to change if `change` wrote its rows; afterwards everything is as it was.
+   *
+   * It costs what the change costs, twice. Whatever was pending has to be flushed before.
+   *
+   * @throws {Error} when changes are pending, and whatever `change` throws.
+   */
+  rehearse(change: () => void): Delta<Item> {
+    if (this.pending || this.#journal !== undefined) throw new Error('a rehearsal needs an engine at rest')
+    const journal: (() => void)[] = []
+    this.#journal = journal
+    try {
+      change()
+      return this.flush()
+    } finally {
+      this.#journal = undefined
+      for (const undo of journal.toReversed()) undo()
+      this.run()
+      this.#touched = new Map()
+    }
   }
 
   /** Everything one target is to hold, by key. Complete after a flush. */
@@ -378,21 +403,25 @@ export class Engine<Item> {
   }
 
   #touchAll(emission: Emission<Item>): void {
-    if (this.#watched.size === 0) return
+    if (this.#watched.size === 0 && this.#journal === undefined) return
     for (const target of emission.audience.members.keys()) {
       if (target !== emission.except) this.#touch(target, emission.key)
     }
   }
 
   #touchMember(audience: Audience, target: string): void {
-    if (!this.#watched.has(target)) return
+    if (!this.#sees(target)) return
     for (const emission of audience.emissions) {
       if (emission.except !== target) this.#touch(target, emission.key)
     }
   }
 
+  #sees(target: string): boolean {
+    return this.#watched.has(target) || this.#journal !== undefined
+  }
+
   #touch(target: string, key: string): void {
-    if (!this.#watched.has(target)) return
+    if (!this.#sees(target)) return
     let keys = this.#touched.get(target)
     if (keys === undefined) {
       keys = new Map()

@@ -104,10 +104,45 @@ describe('engine', () => {
     )
   })
 
+  test('a rehearsal tells what would change and changes nothing', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 25 }), fc.array(step, { maxLength: 8 }), (past, wanted) => {
+        const write = ({ engine, networks, members }: ReturnType<typeof model>, steps: readonly Step[]) => {
+          for (const one of steps) {
+            if (one.kind === 'network') engine.set(networks, one.id, one.row)
+            else if (one.kind === 'member') engine.set(members, one.id, one.row)
+          }
+        }
+        const live = model()
+        write(live, past)
+        live.engine.flush()
+        const before = hosts.map(host => state(live.engine, host))
+        const counts = [live.engine.unitCount, live.engine.emissionCount]
+        const delta = live.engine.rehearse(() => write(live, wanted))
+        expect(hosts.map(host => state(live.engine, host))).toEqual(before)
+        expect([live.engine.unitCount, live.engine.emissionCount]).toEqual(counts)
+        expect(live.engine.pending).toBe(false)
+
+        write(live, wanted)
+        live.engine.flush()
+        hosts.forEach((host, index) => {
+          const after = { ...before[index] }
+          for (const { key, after: item } of delta.get(host) ?? []) {
+            if (item === undefined) delete after[key]
+            else after[key] = item.value
+          }
+          expect(after).toEqual(state(live.engine, host))
+        })
+      }),
+      { numRuns: 200 },
+    )
+  })
+
   test('re-runs only the units that read what changed', () => {
     const { engine, networks, members } = model()
     for (let n = 1; n <= 10; n++) engine.set(networks, `n${n}`, { tag: n })
-    for (let m = 1; m <= 100; m++) engine.set(members, `m${m}`, { network: `n${1 + (m % 10)}`, host: `h${1 + (m % 3)}` })
+    for (let m = 1; m <= 100; m++)
+      engine.set(members, `m${m}`, { network: `n${1 + (m % 10)}`, host: `h${1 + (m % 3)}` })
     engine.flush()
     const counted = (act: () => void) => {
       const before = engine.runs
@@ -139,7 +174,9 @@ describe('engine', () => {
     engine.set(members, 'm1', { network: 'n1', host: 'h1' })
     engine.set(members, 'm2', { network: 'n2', host: 'h1' })
     engine.flush()
-    expect(engine.conflicts()).toMatchObject([{ target: 'h1', key: 'tag 0', winnerUnit: 'flood/n1', loserUnit: 'flood/n2' }])
+    expect(engine.conflicts()).toMatchObject([
+      { target: 'h1', key: 'tag 0', winnerUnit: 'flood/n1', loserUnit: 'flood/n2' },
+    ])
     expect(engine.find('h1', 'tag 0')?.item.value).toBe('n1')
   })
 })
