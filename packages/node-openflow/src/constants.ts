@@ -14,6 +14,9 @@ export const PORT = {
   LOCAL: 0xfffffffe,
   ANY: 0xffffffff,
 } as const
+/** Flags of a port's config, which is wanted, and of its state, which is so (§ 7.2.1.1). */
+export const PORT_CONFIG = { PORT_DOWN: 1, NO_RECV: 4, NO_FWD: 32, NO_PACKET_IN: 64 } as const
+export const PORT_STATE = { LINK_DOWN: 1, BLOCKED: 2, LIVE: 4 } as const
 /** Reserved groups and buckets (§ 7.3.4.3). */
 export const GROUP = {
   MAX: 0xffffff00,

@@ -17,6 +17,8 @@ export {
   NO_BUFFER,
   NO_TRUNCATION,
   PORT,
+  PORT_CONFIG,
+  PORT_STATE,
   TABLE,
   VLAN_PRESENT,
 } from './constants.ts'
