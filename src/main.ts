@@ -6,6 +6,7 @@ import type { Problem } from '../topology/problem.ts'
 import type { Topology } from '../topology/topology.ts'
 import { type Endpoint, formatEndpoint, parseEndpoint } from './endpoint.ts'
 import type { Fabric } from './fabric/fabric.ts'
+import type { LearningSwitch } from './learning-switch/learning-switch.ts'
 import { type Logger, silentLogger } from './log.ts'
 import type { DhcpCounters } from './services/dhcp-service.ts'
 import type { Leases } from './services/lease.ts'
@@ -17,6 +18,10 @@ export interface TlsFiles {
   readonly certificate: string
   readonly caCert: string
 }
+
+/** What becomes of datapaths that no host declares: sent away, or served as learning switches. */
+export const UNMANAGED = ['reject', 'learn'] as const
+export type Unmanaged = (typeof UNMANAGED)[number]
 
 export interface ControllerOptions {
   /** A topology file or folder, or its texts. */
@@ -31,6 +36,8 @@ export interface ControllerOptions {
   readonly api?: string | undefined
   /** What hosts are told to connect to; default: where `openflow` listens. */
   readonly advertise?: string | undefined
+  /** Default `reject`. */
+  readonly unmanaged?: Unmanaged | undefined
   /** For `ssl:` endpoints. */
   readonly tls?: TlsFiles | undefined
   readonly log?: Logger | undefined
@@ -58,6 +65,8 @@ export interface Controller extends AsyncDisposable {
   readonly fabric: Fabric
   readonly leases: Leases
   readonly dhcp: DhcpCounters
+  /** Serves the datapaths that no host declares, where that is wanted. */
+  readonly learningSwitch: LearningSwitch | undefined
   /**
    * Resolves when every host has been heard out and every bridge has acknowledged what it is to hold.
    *
@@ -141,6 +150,8 @@ export async function createController(options: ControllerOptions): Promise<Cont
   const leases = new Leases(store.leases(), (saved, removed) => store.saveLeases(saved, removed))
   undo.defer(() => leases.flush())
   const dhcp = new DhcpService({ inputs, leases, log, now, leaseSeconds: options.leaseSeconds })
+  const learning = options.unmanaged === 'learn' ? await learningSwitch(log) : undefined
+  if (learning !== undefined) undo.defer(() => learning.close())
   let advertised = options.advertise ?? ''
   const fabric = undo.adopt(
     new Fabric({
@@ -149,6 +160,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
       targetFor: host => host.controller ?? advertised,
       addressOf: host => (host.ovsdb === undefined ? undefined : addressOf(parseEndpoint(host.ovsdb))),
       onPacketIn: packet => dhcp.handle(packet),
+      onUnmanaged: learning && ((connection, features) => learning.admit(connection, features)),
     }),
     made => made.close(),
   )
@@ -198,6 +210,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
     fabric,
     leases,
     dhcp: dhcp.counters,
+    learningSwitch: learning,
     settled: timeout => fabric.settled(timeout),
     apply: source => use(load(source)),
     close,
@@ -207,4 +220,13 @@ export async function createController(options: ControllerOptions): Promise<Cont
 
 function readTls({ privateKey, certificate, caCert }: TlsFiles) {
   return { key: readFileSync(privateKey), cert: readFileSync(certificate), ca: readFileSync(caCert) }
+}
+
+async function learningSwitch(log: Logger): Promise<LearningSwitch> {
+  const [{ LearningSwitch }, { cookieOf }] = await Promise.all([
+    import('./learning-switch/learning-switch.ts'),
+    import('./pipeline/cookie.ts'),
+  ])
+  // Weft's mark, so that a datapath that a host declares later is cleaned of these flows like of any other stale ones.
+  return new LearningSwitch({ cookie: cookieOf('unmanaged', 'learn'), log })
 }

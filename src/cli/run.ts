@@ -1,6 +1,6 @@
 import type { Argv } from 'yargs'
 import { LEVELS, type Level, winstonLogger } from '../log.ts'
-import { createController, TopologyError } from '../main.ts'
+import { createController, TopologyError, UNMANAGED, type Unmanaged } from '../main.ts'
 import { DEFAULT_API } from './client.ts'
 import { CommandError, EXIT } from './exit-code.ts'
 
@@ -33,6 +33,11 @@ export function runOptions(yargs: Argv) {
       describe: 'where hosts may dial in, or none',
     })
     .option('api', { type: 'string', default: preset('api', DEFAULT_API), describe: 'where the API listens, or none' })
+    .option('unmanaged', {
+      choices: UNMANAGED,
+      default: preset('unmanaged', 'reject') as Unmanaged,
+      describe: 'datapaths that no host declares: send them away, or serve them as learning switches',
+    })
     .option('advertise', {
       type: 'string',
       default: preset('advertise', undefined),
@@ -82,6 +87,7 @@ export async function run(args: RunArguments): Promise<void> {
     ovsdb: args.ovsdb,
     api: args.api,
     advertise: args.advertise,
+    unmanaged: args.unmanaged,
     tls:
       privateKey === undefined || certificate === undefined || caCert === undefined
         ? undefined

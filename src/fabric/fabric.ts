@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import {
   type ConnectionHandlers,
+  type DecodedMessageOf,
   listenOpenFlow,
   type Address as OpenFlowAddress,
   type OpenFlowConnection,
@@ -51,6 +52,10 @@ export interface FabricOptions {
   /** How a host's OVSDB is reached; `undefined` for hosts that dial in. */
   readonly addressOf: (host: Host) => OvsdbAddress | undefined
   readonly onPacketIn: (packet: PacketIn) => void
+  /** Who serves a datapath that no host declares; where nobody does, it is sent away. */
+  readonly onUnmanaged?:
+    | ((connection: OpenFlowConnection, features: DecodedMessageOf<'features_reply'>) => ConnectionHandlers | undefined)
+    | undefined
 }
 
 /** How long the engine may run before the event loop gets a turn, ms. */
@@ -77,6 +82,8 @@ export class Fabric {
   readonly #log: Logger
   readonly #hosts = new Map<string, HostSession>()
   readonly #bridges = new Map<string, BridgeSession>()
+  /** Sessions of datapaths that no host declares, with their datapath ids. */
+  readonly #unmanaged = new Map<OpenFlowConnection, string>()
   readonly #views = new Map<string, HostView>()
   readonly #claims = new Claims()
   /** Ports that a host's last view claimed: port id -> ofport. */
@@ -161,6 +168,9 @@ export class Fabric {
       session.close()
       this.#hosts.delete(name)
       this.#forget(name)
+    }
+    for (const [connection, datapathId] of this.#unmanaged) {
+      if (this.#targets.has(datapathId)) connection.close('a host declares this datapath now')
     }
     this.schedule()
   }
@@ -423,11 +433,17 @@ export class Fabric {
   #admit(connection: OpenFlowConnection): ConnectionHandlers {
     let session: BridgeSession | undefined
     let place: { readonly host: string; readonly bridge: string } | undefined
+    let unmanaged: ConnectionHandlers | undefined
     connection.request({ type: 'features_request' }, 'features_reply').then(
       features => {
         const datapathId = features.datapathId.toString(16).padStart(16, '0')
         place = this.#targets.get(datapathId)
         if (place === undefined) {
+          unmanaged = this.#options.onUnmanaged?.(connection, features)
+          if (unmanaged !== undefined) {
+            this.#unmanaged.set(connection, datapathId)
+            return
+          }
           this.#log.warn('unknown datapath sent away', { datapathId })
           const message = 'no host declares it'
           this.#options.onEvent({ kind: 'datapath-refused', subject: `datapath ${datapathId}`, message })
@@ -457,8 +473,11 @@ export class Fabric {
       (error: unknown) => connection.close(`no features: ${String(error)}`),
     )
     return {
-      message: message => {
-        if (message.type === 'packet_in2') {
+      raw: (bytes, start, end) => unmanaged?.raw?.(bytes, start, end) ?? false,
+      message: (message, xid) => {
+        if (unmanaged !== undefined) {
+          unmanaged.message?.(message, xid)
+        } else if (message.type === 'packet_in2') {
           if (place === undefined || message.packet === undefined) return
           const inPort = message.match?.find(term => term.field.name === 'in_port')?.value
           this.#options.onPacketIn({
@@ -475,6 +494,8 @@ export class Fabric {
         }
       },
       close: reason => {
+        unmanaged?.close?.(reason)
+        this.#unmanaged.delete(connection)
         session?.closed()
         if (session === undefined || this.#bridges.get(session.target) !== session) return
         this.#bridges.delete(session.target)
