@@ -6,6 +6,8 @@ export type Level = (typeof LEVELS)[number]
 
 /** Where events go. A call below the level costs one comparison; build expensive fields behind `enabled`. */
 export interface Logger {
+  /** What is written: events of this level and those before it in `LEVELS`. May be set at any time. */
+  level: Level
   enabled(level: Level): boolean
   error(message: string, fields?: Fields): void
   warn(message: string, fields?: Fields): void
@@ -13,15 +15,21 @@ export interface Logger {
   debug(message: string, fields?: Fields): void
 }
 
-/** A logger that writes every event of `level` and above with `write`. */
+/** A logger that writes every event of its level and the more urgent ones with `write`. */
 export function createLogger(level: Level, write: (level: Level, message: string, fields: Fields) => void): Logger {
-  const limit = LEVELS.indexOf(level)
+  let limit = LEVELS.indexOf(level)
   const at =
     (one: Level) =>
     (message: string, fields: Fields = {}) => {
       if (LEVELS.indexOf(one) <= limit) write(one, message, fields)
     }
   return {
+    get level() {
+      return LEVELS[limit]!
+    },
+    set level(next) {
+      limit = LEVELS.indexOf(next)
+    },
     enabled: one => LEVELS.indexOf(one) <= limit,
     error: at('error'),
     warn: at('warn'),

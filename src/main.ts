@@ -4,10 +4,12 @@ import type { Inputs } from '../flows/inputs.ts'
 import type { TopologyText } from '../topology/document.ts'
 import type { Problem } from '../topology/problem.ts'
 import type { Topology } from '../topology/topology.ts'
+import type { EventLog } from './api/event-log.ts'
 import { type Endpoint, formatEndpoint, parseEndpoint } from './endpoint.ts'
+import type { Event } from './event.ts'
 import type { Fabric } from './fabric/fabric.ts'
 import type { LearningSwitch } from './learning-switch/learning-switch.ts'
-import { type Logger, silentLogger } from './log.ts'
+import { createLogger, type Logger } from './log.ts'
 import type { DhcpCounters } from './services/dhcp-service.ts'
 import type { Leases } from './services/lease.ts'
 import { readTopologyTexts } from './topology-source.ts'
@@ -67,6 +69,8 @@ export interface Controller extends AsyncDisposable {
   readonly dhcp: DhcpCounters
   /** Serves the datapaths that no host declares, where that is wanted. */
   readonly learningSwitch: LearningSwitch | undefined
+  /** What has happened since the start, the last few thousand events. */
+  readonly events: EventLog
   /**
    * Resolves when every host has been heard out and every bridge has acknowledged what it is to hold.
    *
@@ -86,7 +90,7 @@ export interface Controller extends AsyncDisposable {
  * @throws {TopologyError} when the topology has problems, before anything listens.
  */
 export async function createController(options: ControllerOptions): Promise<Controller> {
-  const log = options.log ?? silentLogger
+  const log = options.log ?? createLogger('error', () => {})
   const now = options.now ?? Date.now
   // Imported here, so that commands that only ask start without them.
   const [
@@ -97,6 +101,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
     { DhcpService },
     { Leases },
     { openStore },
+    { EventLog },
     { parseTopologies },
     { resolveTopology },
     { formatProblem },
@@ -108,6 +113,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
     import('./services/dhcp-service.ts'),
     import('./services/lease.ts'),
     import('./store/store.ts'),
+    import('./api/event-log.ts'),
     import('../topology/document.ts'),
     import('../topology/allocation.ts'),
     import('../topology/problem.ts'),
@@ -149,7 +155,9 @@ export async function createController(options: ControllerOptions): Promise<Cont
   declareUnits(inputs)
   const leases = new Leases(store.leases(), (saved, removed) => store.saveLeases(saved, removed))
   undo.defer(() => leases.flush())
-  const dhcp = new DhcpService({ inputs, leases, log, now, leaseSeconds: options.leaseSeconds })
+  const events = new EventLog(now)
+  const onEvent = (event: Event) => events.add(event)
+  const dhcp = new DhcpService({ inputs, leases, log, onEvent, now, leaseSeconds: options.leaseSeconds })
   const learning = options.unmanaged === 'learn' ? await learningSwitch(log) : undefined
   if (learning !== undefined) undo.defer(() => learning.close())
   let advertised = options.advertise ?? ''
@@ -157,6 +165,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
     new Fabric({
       inputs,
       log,
+      onEvent,
       targetFor: host => host.controller ?? advertised,
       addressOf: host => (host.ovsdb === undefined ? undefined : addressOf(parseEndpoint(host.ovsdb))),
       onPacketIn: packet => dhcp.handle(packet),
@@ -183,13 +192,16 @@ export async function createController(options: ControllerOptions): Promise<Cont
     writeTopology(inputs, next)
     dhcp.setTopology(next)
     fabric.setTopology(next)
+    const { hosts, networks, subnets, ports } = next
+    const message = `${hosts.size} hosts, ${networks.size} networks, ${subnets.size} subnets, ${ports.size} ports`
+    events.add({ kind: 'topology-applied', subject: 'topology', message })
   }
   use(topology)
 
   const api = await listen(options.api, async endpoint => {
     const { createApi, listenApi } = await import('./api/server.ts')
     const server = undo.adopt(
-      createApi({ topology: () => topology, inputs, fabric, leases, dhcp: dhcp.counters }),
+      createApi({ topology: () => topology, inputs, fabric, leases, dhcp: dhcp.counters, events, log }),
       made => made.close(),
     )
     return listenApi(server, endpoint)
@@ -211,8 +223,24 @@ export async function createController(options: ControllerOptions): Promise<Cont
     leases,
     dhcp: dhcp.counters,
     learningSwitch: learning,
+    events,
     settled: timeout => fabric.settled(timeout),
-    apply: source => use(load(source)),
+    apply: source => {
+      try {
+        use(load(source))
+      } catch (error) {
+        if (error instanceof TopologyError) {
+          const [first, ...others] = error.problems
+          const more = others.length === 0 ? '' : ` (and ${others.length} more)`
+          events.add({
+            kind: 'topology-refused',
+            subject: 'topology',
+            message: `${first?.message ?? error.message}${more}`,
+          })
+        }
+        throw error
+      }
+    },
     close,
     [Symbol.asyncDispose]: close,
   }

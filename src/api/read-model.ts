@@ -1,13 +1,10 @@
-import { formatFlow, type OpenFlowConnection } from 'node-openflow'
-import { brInt } from '../../flows/br-int.ts'
-import { brTun } from '../../flows/br-tun.ts'
-import { brIntOf, type Inputs, presenceId } from '../../flows/inputs.ts'
+import { type Inputs, presenceId } from '../../flows/inputs.ts'
 import type { Topology } from '../../topology/topology.ts'
 import type { Fabric } from '../fabric/fabric.ts'
-import { isOurs } from '../pipeline/cookie.ts'
-import { encodeFlow, flowKey } from '../pipeline/flow-bytes.ts'
+import type { Logger } from '../log.ts'
 import type { DhcpCounters } from '../services/dhcp-service.ts'
 import type { Leases } from '../services/lease.ts'
+import type { EventLog } from './event-log.ts'
 
 /** What the API and the command show, read from the running controller. */
 export interface Sources {
@@ -16,6 +13,8 @@ export interface Sources {
   readonly fabric: Fabric
   readonly leases: Leases
   readonly dhcp: Readonly<DhcpCounters>
+  readonly events: EventLog
+  readonly log: Logger
 }
 
 export interface HostView {
@@ -88,23 +87,6 @@ export interface PortView {
   readonly ofport: number | null
 }
 
-export interface FlowView {
-  readonly host: string
-  readonly bridge: string
-  readonly table: string
-  readonly table_id: number
-  /** 16 hex digits; `describe flow 0x...` finds the flow, its owner and its reason. */
-  readonly cookie: string
-  readonly owner: string
-  readonly reason: string
-  readonly packets: number
-  readonly bytes: number
-  /** ovs-ofctl(8) syntax with table names. */
-  readonly flow: string
-  /** ovs-ofctl(8) syntax as the host's own `ovs-ofctl add-flow` takes it. */
-  readonly ofctl: string
-}
-
 export interface LeaseView {
   readonly port: string
   readonly network: string
@@ -115,11 +97,6 @@ export interface LeaseView {
   readonly since: string
   readonly expires: string
 }
-
-const TABLE_NAMES: ReadonlyMap<string, ReadonlyMap<number, string>> = new Map([
-  [brInt.name, brInt.tableNames],
-  [brTun.name, brTun.tableNames],
-])
 
 export function hostViews({ topology, inputs, fabric }: Sources): HostView[] {
   return [...topology().hosts.values()].map(host => {
@@ -233,125 +210,6 @@ export function leaseViews({ topology, leases }: Sources): LeaseView[] {
       expires: new Date(lease.expires).toISOString(),
     }
   })
-}
-
-/** What the bridges really hold, read from them now, with the owner of each flow. */
-export async function flowViews(
-  sources: Sources,
-  wanted: {
-    readonly host?: string | undefined
-    readonly bridge?: string | undefined
-    readonly owner?: string | undefined
-  } = {},
-): Promise<FlowView[]> {
-  const { fabric } = sources
-  const reads = [...fabric.bridges].flatMap(([target, session]) => {
-    const [host = '', bridge = ''] = target.split('/')
-    if (wanted.host !== undefined && wanted.host !== host) return []
-    if (wanted.bridge !== undefined && wanted.bridge !== bridge) return []
-    return [readFlows(sources, session.connection, host, bridge)]
-  })
-  const flows = (await Promise.all(reads)).flat()
-  const matching =
-    wanted.owner === undefined
-      ? flows
-      : flows.filter(flow => flow.owner === wanted.owner || flow.owner.startsWith(`${wanted.owner} on `))
-  return matching.sort(
-    (a, b) =>
-      compare(a.host, b.host) || compare(a.bridge, b.bridge) || a.table_id - b.table_id || compare(a.flow, b.flow),
-  )
-}
-
-const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
-
-async function readFlows(
-  { inputs }: Sources,
-  connection: OpenFlowConnection,
-  host: string,
-  bridge: string,
-): Promise<FlowView[]> {
-  const entries = await connection.multipart({ type: 'multipart_request', kind: 'flow', body: {} })
-  const tableNames = TABLE_NAMES.get(bridge)
-  const names = { tables: (id: number) => tableNames?.get(id) }
-  return entries.map(entry => {
-    const { tableId, priority, cookie, flags, match, instructions } = entry
-    const flow = { tableId, priority, cookie, flags, match, instructions }
-    const bytes = encodeFlow(flow)
-    const found = inputs.engine.find(`${host}/${bridge}`, flowKey(bytes))
-    const ours = isOurs(cookie)
-    return {
-      host,
-      bridge,
-      table: tableNames?.get(tableId) ?? String(tableId),
-      table_id: tableId,
-      cookie: `0x${cookie.toString(16)}`,
-      owner: ours ? (found?.item.owner ?? 'nobody (stale)') : 'foreign',
-      reason: ours ? (found?.item.reason ?? 'is no longer wanted') : 'was not made by Weft',
-      packets: Number(entry.packetCount ?? 0),
-      bytes: Number(entry.byteCount ?? 0),
-      flow: formatFlow(flow, names),
-      ofctl: formatFlow(flow),
-    }
-  })
-}
-
-/** Everything about one resource, for `describe`; `undefined` when there is none of that name or id. */
-export async function describe(sources: Sources, kind: string, name: string): Promise<object | undefined> {
-  const called = <View extends { readonly name: string; readonly id?: string }>(views: readonly View[]) =>
-    views.find(view => view.name === name || view.id === name)
-  switch (kind) {
-    case 'host': {
-      const host = called(hostViews(sources))
-      if (host === undefined) return undefined
-      return {
-        ...host,
-        bridge_list: bridgeViews(sources).filter(bridge => bridge.host === host.name),
-        port_list: portViews(sources).filter(port => port.host === host.name),
-      }
-    }
-    case 'bridge': {
-      const bridge = bridgeViews(sources).find(one => `${one.host}/${one.name}` === name)
-      if (bridge === undefined) return undefined
-      return { ...bridge, flows: await flowViews(sources, { host: bridge.host, bridge: bridge.name }) }
-    }
-    case 'network': {
-      const network = called(networkViews(sources))
-      if (network === undefined) return undefined
-      return {
-        ...network,
-        subnet_list: subnetViews(sources).filter(subnet => subnet.network === network.name),
-        port_list: portViews(sources).filter(port => port.network === network.name),
-        flows: await flowViews(sources, { owner: `network ${network.name}` }),
-      }
-    }
-    case 'subnet': {
-      const subnet = called(subnetViews(sources))
-      if (subnet === undefined) return undefined
-      return { ...subnet, flows: await flowViews(sources, { owner: `subnet ${subnet.name}` }) }
-    }
-    case 'port': {
-      const port = called(portViews(sources))
-      if (port === undefined) return undefined
-      const network = networkViews(sources).find(one => one.name === port.network)
-      return {
-        ...port,
-        bridge: port.host === null ? null : brIntOf(port.host),
-        local_vlan: port.host === null ? null : (network?.local_vlans[port.host] ?? null),
-        network_type: network?.network_type ?? null,
-        segmentation_id: network?.segmentation_id ?? null,
-        lease: leaseViews(sources).find(lease => lease.port === port.name) ?? null,
-        flows: await flowViews(sources, { owner: `port ${port.name}` }),
-      }
-    }
-    case 'flow': {
-      const flows = (await flowViews(sources)).filter(flow => flow.cookie === name.toLowerCase())
-      const [first] = flows
-      if (first === undefined) return undefined
-      return { cookie: first.cookie, owner: first.owner, reason: first.reason, flows }
-    }
-    default:
-      return undefined
-  }
 }
 
 export interface StatusView {

@@ -3,6 +3,7 @@ import type { Inputs } from '../../flows/inputs.ts'
 import { ipv4, readCidr } from '../../topology/ipv4.ts'
 import { mac } from '../../topology/mac.ts'
 import type { Topology } from '../../topology/topology.ts'
+import type { OnEvent } from '../event.ts'
 import type { PacketIn } from '../fabric/fabric.ts'
 import type { Logger } from '../log.ts'
 import { answerDhcp, type DhcpBinding } from './dhcp.ts'
@@ -24,6 +25,7 @@ export interface DhcpServiceOptions {
   readonly inputs: Inputs
   readonly leases: Leases
   readonly log: Logger
+  readonly onEvent: OnEvent
   /** ms since 1970. */
   readonly now: () => number
   readonly leaseSeconds?: number | undefined
@@ -49,13 +51,14 @@ export class DhcpService {
   handle(packet: PacketIn): void {
     const said = readPacketUserdata(packet.userdata)
     if (said?.service !== 'dhcp') return
-    const { inputs, leases, log } = this.#options
+    const { inputs, leases, log, onEvent } = this.#options
     const bound = inputs.bindings.get(said.portId)
     const port = this.#topology?.ports.get(said.portId)
     const binding = this.#bindingOf(said.portId)
     // A packet that was on its way when its port moved is nobody's.
     if (bound?.host !== packet.host || bound.ofport !== packet.inPort || port === undefined || binding === undefined)
       return
+    const subject = `port ${port.name}`
     const now = this.#options.now()
     const outcome = answerDhcp(packet.data, binding, now)
     switch (outcome.kind) {
@@ -66,6 +69,11 @@ export class DhcpService {
         else this.counters.acks++
         if (outcome.lease !== undefined) {
           const ip_address = port.fixed_ips.find(fixed => ipv4(fixed.ip_address) === binding.address)!.ip_address
+          const known = leases.get(port.id)
+          // A guest that asks again for what it has is no news.
+          if (known?.ip_address !== ip_address || known.host !== packet.host || known.expires < now) {
+            onEvent({ kind: 'lease-granted', subject, message: `${ip_address} on ${packet.host}` })
+          }
           leases.grant({
             port: port.id,
             mac_address: port.mac_address,
@@ -79,10 +87,12 @@ export class DhcpService {
         break
       case 'release':
         this.counters.releases++
+        onEvent({ kind: 'lease-released', subject, message: `on ${packet.host}` })
         leases.release(port.id)
         break
       case 'decline':
         this.counters.declines++
+        onEvent({ kind: 'lease-declined', subject, message: `on ${packet.host}: in use by another` })
         leases.release(port.id)
         log.warn('a guest says its address is in use by another', { port: port.name, host: packet.host })
         break

@@ -1,0 +1,11 @@
+/** The request makes no sense: answered with 400 and its message. */
+export class BadRequest extends Error {
+  override readonly name = 'BadRequest'
+  readonly statusCode = 400
+}
+
+/** What the request is about is not there: answered with 404 and its message. */
+export class NotFound extends Error {
+  override readonly name = 'NotFound'
+  readonly statusCode = 404
+}
