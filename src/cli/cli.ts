@@ -1,28 +1,79 @@
 import yargs from 'yargs'
+import { nearest } from '../../topology/nearest.ts'
 import { EndpointError } from '../endpoint.ts'
-import { DEFAULT_API } from './client.ts'
+import { LEVELS } from '../log.ts'
+import { apiOption } from './client.ts'
+import { COMPLETE, complete, SCRIPTS } from './completion.ts'
 import { DESCRIBED } from './described.ts'
 import { CommandError, EXIT, type ExitCode } from './exit-code.ts'
+import { getOptions } from './get.ts'
+import { examplesFirst, TOPICS } from './help.ts'
+import { kindNamed } from './kind.ts'
+import { labCommand } from './lab.ts'
 
 /** Runs the command and resolves with its exit code. Data goes to stdout, everything else to stderr. */
 export async function runCli(argv: readonly string[]): Promise<number> {
-  if (argv[0] === 'help') return runCli([...argv.slice(1), '--help'])
   let code: ExitCode | number = EXIT.ok
   const print = (text: string) => process.stdout.write(`${text}\n`)
   const fail = (error: unknown) => {
-    code = error instanceof CommandError ? error.code : error instanceof EndpointError ? EXIT.usage : EXIT.failed
+    code = exitCodeOf(error)
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
   }
-  const api = {
-    type: 'string',
-    default: process.env['WEFT_API'] ?? DEFAULT_API,
-    describe: 'where the controller’s API listens',
-  } as const
+  // A reader that has seen enough, as `head` does, is no failure.
+  process.stdout.on('error', error => {
+    if ('code' in error && error.code === 'EPIPE') process.exit(code)
+    throw error
+  })
+  const topic = argv[0] === 'help' ? TOPICS[argv[1] ?? ''] : undefined
+  if (topic !== undefined) {
+    print(topic())
+    return code
+  }
 
-  const parser = yargs([...argv])
+  const parse = async (words: readonly string[], width: number | null, show: (text: string) => void) => {
+    const parser = commandLine(words, print, ended => {
+      code = ended
+    })
+    // With a callback yargs hands over the help that it would print.
+    await parser.wrap(width).parseAsync([...words], {}, (_error, _args, help) => {
+      if (help !== '') show(help)
+    })
+  }
+  try {
+    if (argv[0] === COMPLETE) {
+      const helpOf = async (command: readonly string[]) => {
+        let found = ''
+        await parse([...command, '--help'], null, help => {
+          found = help
+        })
+        return found
+      }
+      print((await complete(argv.slice(1), helpOf)).join('\n'))
+      return code
+    }
+    const words = argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv
+    await parse(words, Math.min(110, process.stdout.columns ?? 110), help => print(examplesFirst(help)))
+  } catch (error) {
+    fail(error)
+  }
+  return code
+}
+
+/** The grammar of the command line. What a command is made of is imported when it runs: most of it is never needed. */
+function commandLine(words: readonly string[], print: (text: string) => void, exit: (code: number) => void) {
+  const parser = yargs([...words])
+  return parser
     .scriptName('weft')
     .usage('$0 COMMAND: tenant networks on plain Open vSwitch hosts')
+    .example('$0 lab up topology/examples/two-tenants.yaml', 'hosts and guests on this machine, to try it on')
+    .example('$0 run --topology topology.yaml --state ./state', 'serve a topology')
+    .example('$0 get ports', 'who is where')
+    .example('$0 describe port red-a', 'everything about one port')
     .parserConfiguration({ 'camel-case-expansion': false, 'populate--': true })
+    .option('color', { type: 'boolean', default: true, describe: 'on a terminal (--no-color or NO_COLOR: never)' })
+    .middleware(args => {
+      if (!args.color) process.env['NO_COLOR'] = '1'
+    })
     .command(
       'run',
       'run the controller',
@@ -48,11 +99,11 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     )
     .command(
       'get <kind> [name]',
-      'list hosts, bridges, networks, subnets, ports, flows or leases',
-      async builder => (await import('./get.ts')).getOptions(builder).option('api', api),
+      'list hosts, bridges, networks, subnets, ports, flows, macs, leases or events',
+      builder => getOptions(builder),
       async args => {
         const { get } = await import('./get.ts')
-        print(await get(args as unknown as Parameters<typeof get>[0]))
+        await get(args as unknown as Parameters<typeof get>[0], print)
       },
     )
     .command(
@@ -60,39 +111,106 @@ export async function runCli(argv: readonly string[]): Promise<number> {
       'everything about one resource, with its flows on every host',
       builder =>
         builder
-          .positional('kind', { choices: DESCRIBED, demandOption: true })
+          .positional('kind', {
+            choices: DESCRIBED,
+            demandOption: true,
+            coerce: (word: string) => kindNamed(word)?.replace(/s$/, '') ?? word,
+          })
           .positional('name', { type: 'string', demandOption: true })
           .option('output', { alias: 'o', choices: ['text', 'json'] as const, default: 'text' as const })
-          .option('api', api)
+          .option('api', apiOption)
           .example('$0 describe port red-a', 'where it is, its lease, its flows and why they exist')
-          .example('$0 describe flow 0x57451d1a90d9507b', 'what a cookie in a host’s own dump-flows means'),
+          .example('$0 describe flow 0x57454654a1b2c3d4', 'what a cookie seen in ovs-ofctl means'),
       async args => {
         const { describe } = await import('./describe.ts')
-        print(await describe(args))
+        print(await describe(args as unknown as Parameters<typeof describe>[0]))
       },
     )
     .command(
-      (await import('./lab.ts')).labCommand(ended => {
-        code = ended
-      }),
+      'find <wanted>',
+      'who has a MAC or an address: port, host, bridge, port number, lease',
+      builder =>
+        builder
+          .positional('wanted', { type: 'string', demandOption: true, describe: 'a MAC or an IP address' })
+          .option('output', { alias: 'o', choices: ['table', 'json'] as const, default: 'table' as const })
+          .option('api', apiOption)
+          .example('$0 find 10.0.0.11', 'everybody who has it: tenants may use the same addresses')
+          .example('$0 find fa16.3e00.000a', 'a MAC, in any spelling'),
+      async args => print(await (await import('./find.ts')).find(args)),
     )
-    .command('help [command]', 'show help: of a command with its options and examples')
+    .command(
+      'wait',
+      'wait until every bridge holds what it is to hold',
+      builder =>
+        builder
+          .option('for', { choices: ['synced'] as const, default: 'synced' as const, describe: 'what to wait for' })
+          .option('timeout', { type: 'string', default: '30s', describe: 'how long: 500ms, 30s, 2m, 1h' })
+          .option('api', apiOption)
+          .example('$0 wait --for=synced --timeout 30s', 'in scripts: exit code 124 and who lags, when the time is up'),
+      async args => {
+        const [{ waitForSynced }, { parseDuration }] = await Promise.all([import('./wait.ts'), import('./duration.ts')])
+        await waitForSynced(args.api, parseDuration(args.timeout))
+      },
+    )
+    .command(
+      'log-level [level]',
+      'show or set what the running controller logs',
+      builder =>
+        builder
+          .positional('level', { choices: LEVELS, describe: 'what it is to be' })
+          .option('api', apiOption)
+          .example('$0 log-level', 'what it is')
+          .example('$0 log-level debug', 'every flow that is sent; until the controller ends'),
+      async args => {
+        const { ask } = await import('./client.ts')
+        const change = args.level === undefined ? {} : ({ method: 'PUT', body: { level: args.level } } as const)
+        print((await ask<{ readonly level: string }>(args.api, '/v1/log-level', change)).level)
+      },
+    )
+    .command(labCommand(exit))
+    .command(
+      'completion <shell>',
+      'print the completion of commands, options and names for a shell',
+      builder =>
+        builder
+          .positional('shell', { choices: ['bash', 'zsh'] as const, demandOption: true })
+          .example('source <($0 completion bash)', 'for this shell; in ~/.bashrc for all')
+          .example('$0 completion zsh > ~/.zfunc/_weft', 'for zsh, where ~/.zfunc is in $fpath'),
+      args => print(SCRIPTS[args.shell]),
+    )
+    .command('help [topic]', `show help: of a command, or ${Object.keys(TOPICS).join(', ')}`, builder =>
+      builder
+        .example('$0 help get', 'options and examples of a command')
+        .example('$0 help exit-codes', 'what they say'),
+    )
     .demandCommand(1, 'a command is missing')
     .recommendCommands()
     .strict()
     .version(false)
-    .wrap(Math.min(110, process.stdout.columns ?? 110))
     .exitProcess(false)
     .showHelpOnFail(false)
     .fail((message, error) => {
       if (error !== undefined && error !== null) throw error
-      throw new CommandError(`${message}\n\`weft help\` shows the commands`, EXIT.usage)
+      throw new CommandError(
+        `${message}${nearestOption(message, parser)}\n\`weft help\` shows the commands`,
+        EXIT.usage,
+      )
     })
+}
 
-  try {
-    await parser.parseAsync()
-  } catch (error) {
-    fail(error)
-  }
-  return code
+function exitCodeOf(error: unknown): ExitCode {
+  if (error instanceof CommandError) return error.code
+  // yargs wraps what is thrown while it reads the command line.
+  const usage = error instanceof EndpointError || (error instanceof Error && error.name === 'YError')
+  return usage ? EXIT.usage : EXIT.failed
+}
+
+/** The option that was meant, where yargs says only that one is unknown. */
+function nearestOption(message: string, parser: unknown): string {
+  const unknown = /^Unknown arguments?: ([\w-]+)/.exec(message)?.[1]
+  if (unknown === undefined) return ''
+  // What yargs knows of the command being parsed; its types leave it out.
+  const { key } = (parser as { getOptions(): { readonly key: Readonly<Record<string, unknown>> } }).getOptions()
+  const near = nearest(unknown, Object.keys(key))
+  return near === undefined ? '' : `\nDid you mean --${near}?`
 }

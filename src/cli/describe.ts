@@ -1,4 +1,4 @@
-import type { FlowView } from '../api/read-model.ts'
+import type { FlowView } from '../api/flow-view.ts'
 import { ask } from './client.ts'
 import { formatTable } from './table.ts'
 
