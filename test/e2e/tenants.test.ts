@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { BridgeView, FlowView, HostView, LeaseView, NetworkView, PortView } from '../../src/api/read-model.ts'
+import type { BridgeView, FlowView, HostView, LeaseView, NetworkView, PortView } from '../../src/api/flow-view.ts'
 import { ask } from '../../src/cli/client.ts'
 import type { Capture } from '../../src/lab/capture.ts'
 import { createLab, type Lab } from '../../src/lab/lab.ts'
