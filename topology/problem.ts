@@ -63,6 +63,17 @@ export class ProblemList {
 
 const WIDEST = 160
 
+/** A topology was refused; nothing has changed. Its message is every problem as `formatProblem` writes it. */
+export class TopologyError extends Error {
+  override readonly name = 'TopologyError'
+  readonly problems: readonly Problem[]
+
+  constructor(problems: readonly Problem[]) {
+    super(problems.map(formatProblem).join('\n'))
+    this.problems = problems
+  }
+}
+
 /** The problem as a person reads it: `FILE:LINE:COLUMN: message`, the line, a caret under the column, the hint. */
 export function formatProblem({ file, line, column, source, message, hint }: Problem): string {
   const from = source.length > WIDEST ? Math.max(0, column - 1 - WIDEST / 2) : 0

@@ -18,6 +18,7 @@ const COMMAND = 25
 const PRIORITY = 30
 const MATCH = 48
 const MATCH_LENGTH = 50
+const COOKIE = 8
 const COOKIE_END = 16
 
 const DELETE_STRICT = 4
@@ -62,6 +63,17 @@ export function flowKey(bytes: Uint8Array): string {
   )
 }
 
+/** The number of a flow's table. */
+export function tableOf(bytes: Uint8Array): number {
+  return bytes[TABLE]!
+}
+
+/** Whether two flows of one key treat a packet differently: a cookie alone does not. */
+export function changesPackets(before: Uint8Array, after: Uint8Array): boolean {
+  if (before.length !== after.length) return true
+  return before.some((byte, index) => (index < COOKIE || index >= COOKIE_END) && byte !== after[index])
+}
+
 /** The strict deletion of a flow: its bytes without the instructions. */
 export function deletionOf(bytes: Uint8Array): Uint8Array {
   const matchLength = (bytes[MATCH_LENGTH]! << 8) | bytes[MATCH_LENGTH + 1]!
@@ -77,7 +89,7 @@ export function deletionOf(bytes: Uint8Array): Uint8Array {
  * cookie changes is added over the old one.
  */
 export function replacementOf(before: Uint8Array, after: Uint8Array): Uint8Array {
-  for (let index = 8; index < COOKIE_END; index++) if (before[index] !== after[index]) return after
+  for (let index = COOKIE; index < COOKIE_END; index++) if (before[index] !== after[index]) return after
   const modification = after.slice()
   modification[COMMAND] = MODIFY_STRICT
   return modification

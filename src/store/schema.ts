@@ -23,6 +23,14 @@ export const MIGRATIONS: readonly string[] = [
      since       INTEGER NOT NULL,
      expires     INTEGER NOT NULL
    ) STRICT, WITHOUT ROWID;`,
+  `CREATE TABLE revisions (
+     number     INTEGER NOT NULL PRIMARY KEY,
+     time       INTEGER NOT NULL,
+     origin     TEXT NOT NULL,
+     texts      TEXT NOT NULL,
+     file_hash  TEXT NOT NULL,
+     confirm_by INTEGER
+   ) STRICT;`,
 ]
 
 /** SQLite's mark of whose database it is (`PRAGMA application_id`): "Weft" in ASCII. */

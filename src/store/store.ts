@@ -1,5 +1,6 @@
 import type { StatementSync } from 'node:sqlite'
 import type { Allocation } from '../../topology/allocation.ts'
+import type { TopologyText } from '../../topology/document.ts'
 import type { Lease } from '../../topology/lease.ts'
 import { transaction } from './schema.ts'
 import { openInMemory, openStateFile, type StateFile } from './state-file.ts'
@@ -16,8 +17,29 @@ export interface Store extends Disposable {
   leases(): Lease[]
   /** Takes down leases, in place of those their ports had, and removes those of the ports `removed`; all or nothing. */
   saveLeases(leases: readonly Lease[], removed: readonly string[]): void
+  /** The topologies that were applied, the newest first, at most `limit`. */
+  revisions(limit?: number): Revision[]
+  /** Takes down a revision and forgets all but the newest hundred. */
+  addRevision(revision: Revision): void
+  /** Takes the condition off a revision: it stays. */
+  confirmRevision(number: number): void
   /** Lets go of the folder. A second call does nothing. */
   close(): void
+}
+
+/** A topology that was applied. */
+export interface Revision {
+  /** 1, 2, 3, ... */
+  readonly number: number
+  /** ms since 1970. */
+  readonly time: number
+  /** Where it came from: the file that `run` was given, `apply`, or the rollback to an earlier revision. */
+  readonly origin: 'file' | 'apply' | 'rollback'
+  readonly texts: readonly TopologyText[]
+  /** What the file of `run` held at that time: when it is edited later, the file counts again. */
+  readonly fileHash: string
+  /** ms since 1970; unless it is confirmed by then, the revision before it comes back. */
+  readonly confirmBy?: number | undefined
 }
 
 /**
@@ -75,6 +97,28 @@ class SqliteStore implements Store {
     })
   }
 
+  revisions(limit = REVISIONS): Revision[] {
+    return this.#statements.revisions.all(limit).map(row => ({
+      number: Number(row['number']),
+      time: Number(row['time']),
+      origin: row['origin'] as Revision['origin'],
+      texts: JSON.parse(String(row['texts'])) as TopologyText[],
+      fileHash: String(row['file_hash']),
+      ...(row['confirm_by'] === null ? {} : { confirmBy: Number(row['confirm_by']) }),
+    }))
+  }
+
+  addRevision({ number, time, origin, texts, fileHash, confirmBy }: Revision): void {
+    transaction(this.#file.database, () => {
+      this.#statements.addRevision.run(number, time, origin, JSON.stringify(texts), fileHash, confirmBy ?? null)
+      this.#statements.forgetRevisions.run(number - REVISIONS)
+    })
+  }
+
+  confirmRevision(number: number): void {
+    this.#statements.confirmRevision.run(number)
+  }
+
   close(): void {
     if (!this.#open) return
     this.#open = false
@@ -87,7 +131,14 @@ class SqliteStore implements Store {
   }
 }
 
+/** How many revisions are kept. */
+const REVISIONS = 100
+
 const SQL = {
+  revisions: 'SELECT number, time, origin, texts, file_hash, confirm_by FROM revisions ORDER BY number DESC LIMIT ?',
+  addRevision: 'INSERT INTO revisions VALUES (?, ?, ?, ?, ?, ?)',
+  forgetRevisions: 'DELETE FROM revisions WHERE number <= ?',
+  confirmRevision: 'UPDATE revisions SET confirm_by = NULL WHERE number = ?',
   allocations: 'SELECT kind, scope, owner, value FROM allocations ORDER BY kind, scope, value',
   release: 'DELETE FROM allocations WHERE kind = ? AND scope = ? AND value = ? AND owner = ?',
   allocate: 'INSERT INTO allocations (kind, scope, value, owner) VALUES (?, ?, ?, ?)',

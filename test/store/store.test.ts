@@ -244,7 +244,7 @@ describe('refused, and left as it is', () => {
     const database = new DatabaseSync(path())
     database.exec('INSERT INTO schema_version VALUES (99, 0)')
     database.close()
-    expect(refusal()).toBe('STATE/state.db: written by a newer Weft (schema 99, this one knows 1)')
+    expect(refusal()).toBe('STATE/state.db: written by a newer Weft (schema 99, this one knows 2)')
   })
 
   test('a log without its database', async () => {
