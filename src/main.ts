@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import type { Address } from 'node-openflow'
 import type { Inputs } from '../flows/inputs.ts'
+import type { Plan } from '../flows/plan.ts'
 import type { TopologyText } from '../topology/document.ts'
-import type { Problem } from '../topology/problem.ts'
+import { TopologyError } from '../topology/problem.ts'
 import type { Topology } from '../topology/topology.ts'
 import type { EventLog } from './api/event-log.ts'
 import { type Endpoint, formatEndpoint, parseEndpoint } from './endpoint.ts'
@@ -12,6 +13,7 @@ import type { LearningSwitch } from './learning-switch/learning-switch.ts'
 import { createLogger, type Logger } from './log.ts'
 import type { DhcpCounters } from './services/dhcp-service.ts'
 import type { Leases } from './services/lease.ts'
+import type { Revision } from './store/store.ts'
 import { readTopologyTexts } from './topology-source.ts'
 
 /** Key and certificates as PEM files, as ovs-pki(8) makes them. */
@@ -48,16 +50,7 @@ export interface ControllerOptions {
   readonly leaseSeconds?: number | undefined
 }
 
-/** A topology was refused: nothing has changed. */
-export class TopologyError extends Error {
-  override readonly name = 'TopologyError'
-  readonly problems: readonly Problem[]
-
-  constructor(problems: readonly Problem[], text: string) {
-    super(text)
-    this.problems = problems
-  }
-}
+export { TopologyError }
 
 /** A running controller. */
 export interface Controller extends AsyncDisposable {
@@ -78,8 +71,23 @@ export interface Controller extends AsyncDisposable {
    * @throws {Error} after the timeout, naming who lags behind.
    */
   settled(timeout?: number): Promise<void>
-  /** Replaces the topology. @throws {TopologyError} when it has any problem; then nothing has changed. */
-  apply(topology: string | readonly TopologyText[]): void
+  /** What another topology would change; nothing is changed. @throws {TopologyError} when it has any problem. */
+  plan(topology: string | readonly TopologyText[]): Promise<Plan>
+  /**
+   * Replaces the topology; when it returns, that is on disk.
+   *
+   * @param confirmWithin ms within which `confirm` has to come, or the revision before comes back.
+   * @throws {TopologyError} when it has any problem; then nothing has changed.
+   */
+  apply(topology: string | readonly TopologyText[], confirmWithin?: number): Revision
+  /** Keeps what was applied on condition. @throws {Error} when nothing waits for it. */
+  confirm(): Revision
+  /** Applies an earlier revision again, by default the one before. @throws {Error} when there is none. */
+  rollback(number?: number): Revision
+  /** Reads the file again that the controller was started with. @throws {TopologyError} */
+  reload(): Revision
+  /** The topologies that were applied, the newest first. */
+  revisions(): readonly Revision[]
   /** Ends all sessions. The bridges keep what they hold. */
   close(): Promise<void>
 }
@@ -101,10 +109,10 @@ export async function createController(options: ControllerOptions): Promise<Cont
     { DhcpService },
     { Leases },
     { openStore },
+    { TopologyHistory },
     { EventLog },
-    { parseTopologies },
-    { resolveTopology },
-    { formatProblem },
+    { planOf },
+    { rehearseTopology },
   ] = await Promise.all([
     import('../flows/inputs.ts'),
     import('../flows/units.ts'),
@@ -113,28 +121,24 @@ export async function createController(options: ControllerOptions): Promise<Cont
     import('./services/dhcp-service.ts'),
     import('./services/lease.ts'),
     import('./store/store.ts'),
+    import('./store/topology-history.ts'),
     import('./api/event-log.ts'),
-    import('../topology/document.ts'),
-    import('../topology/allocation.ts'),
-    import('../topology/problem.ts'),
+    import('../flows/plan.ts'),
+    import('./fabric/rehearsal.ts'),
   ])
 
   await using undo = new AsyncDisposableStack()
   const store = undo.adopt(openStore(options.state ?? ':memory:'), opened => opened.close())
 
-  const load = (source: string | readonly TopologyText[]): Topology => {
-    const texts = typeof source === 'string' ? readTopologyTexts(source) : source
-    const { document, problems } = parseTopologies(texts)
-    if (document === undefined) throw new TopologyError(problems, problems.map(formatProblem).join('\n'))
-    const resolved = resolveTopology(document, store.allocations())
-    if (resolved.topology === undefined) {
-      throw new TopologyError(resolved.problems, resolved.problems.map(formatProblem).join('\n'))
-    }
-    // What was allocated is on disk before anybody hears of it.
-    if (resolved.added.length > 0 || resolved.released.length > 0) store.record(resolved)
-    return resolved.topology
-  }
-  let topology = load(options.topology)
+  const textsOf = (source: string | readonly TopologyText[]) =>
+    typeof source === 'string' ? readTopologyTexts(source) : source
+  const file = textsOf(options.topology)
+  const history = new TopologyHistory(store, now, file)
+  const { texts, origin } = history.atStart(file)
+  const first = history.consider(texts)
+  // What was allocated is on disk before anybody hears of it.
+  first.take(origin)
+  let { topology } = first
 
   const tls = options.tls === undefined ? undefined : readTls(options.tls)
   const addressOf = (endpoint: Endpoint): Address => {
@@ -193,10 +197,62 @@ export async function createController(options: ControllerOptions): Promise<Cont
     dhcp.setTopology(next)
     fabric.setTopology(next)
     const { hosts, networks, subnets, ports } = next
-    const message = `${hosts.size} hosts, ${networks.size} networks, ${subnets.size} subnets, ${ports.size} ports`
+    const message = `hosts ${hosts.size}, networks ${networks.size}, subnets ${subnets.size}, ports ${ports.size}`
     events.add({ kind: 'topology-applied', subject: 'topology', message })
   }
   use(topology)
+
+  const plan = async (source: string | readonly TopologyText[]): Promise<Plan> => {
+    const candidate = history.consider(textsOf(source))
+    await fabric.until(() => !inputs.engine.pending)
+    return planOf(topology, candidate.topology, rehearseTopology(inputs, fabric.views, candidate.topology))
+  }
+
+  let unconfirmed: NodeJS.Timeout | undefined
+  undo.defer(() => clearTimeout(unconfirmed))
+  const take = (source: readonly TopologyText[], from: Revision['origin'], confirmWithin?: number): Revision => {
+    try {
+      const candidate = history.consider(source)
+      clearTimeout(unconfirmed)
+      unconfirmed = undefined
+      const revision = candidate.take(from, confirmWithin === undefined ? undefined : now() + confirmWithin)
+      use(candidate.topology)
+      return revision
+    } catch (error) {
+      if (error instanceof TopologyError)
+        events.add({ kind: 'topology-refused', subject: 'topology', message: firstOf(error) })
+      throw error
+    }
+  }
+  const rollback = (number?: number): Revision => {
+    const [latest, ...earlier] = history.revisions()
+    const wanted = number === undefined ? earlier[0] : earlier.find(revision => revision.number === number)
+    if (wanted === undefined)
+      throw new Error(
+        number === undefined
+          ? 'there is no revision before'
+          : `there is no revision ${number} before ${latest?.number}`,
+      )
+    return take(wanted.texts, 'rollback')
+  }
+  const apply = (source: string | readonly TopologyText[], confirmWithin?: number): Revision => {
+    const revision = take(textsOf(source), 'apply', confirmWithin)
+    if (confirmWithin === undefined) return revision
+    unconfirmed = setTimeout(() => {
+      const back = rollback()
+      log.warn('topology was not confirmed and is rolled back', { revision: revision.number, now: back.number })
+    }, confirmWithin)
+    unconfirmed.unref()
+    return revision
+  }
+  const confirm = (): Revision => {
+    const revision = history.current
+    if (unconfirmed === undefined || revision === undefined) throw new Error('nothing waits for a confirmation')
+    clearTimeout(unconfirmed)
+    unconfirmed = undefined
+    history.confirm(revision.number)
+    return revision
+  }
 
   const api = await listen(options.api, async endpoint => {
     const { createApi, listenApi } = await import('./api/server.ts')
@@ -225,25 +281,24 @@ export async function createController(options: ControllerOptions): Promise<Cont
     learningSwitch: learning,
     events,
     settled: timeout => fabric.settled(timeout),
-    apply: source => {
-      try {
-        use(load(source))
-      } catch (error) {
-        if (error instanceof TopologyError) {
-          const [first, ...others] = error.problems
-          const more = others.length === 0 ? '' : ` (and ${others.length} more)`
-          events.add({
-            kind: 'topology-refused',
-            subject: 'topology',
-            message: `${first?.message ?? error.message}${more}`,
-          })
-        }
-        throw error
-      }
+    plan,
+    apply,
+    confirm,
+    rollback,
+    reload: () => {
+      const read = textsOf(options.topology)
+      history.file = read
+      return take(read, 'file')
     },
+    revisions: () => history.revisions(),
     close,
     [Symbol.asyncDispose]: close,
   }
+}
+
+/** The first problem, and how many there are beside it. */
+function firstOf({ message, problems: [first, ...others] }: TopologyError): string {
+  return `${first?.message ?? message}${others.length === 0 ? '' : ` (and ${others.length} more)`}`
 }
 
 function readTls({ privateKey, certificate, caCert }: TlsFiles) {

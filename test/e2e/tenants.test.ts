@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { BridgeView, FlowView, HostView, LeaseView, NetworkView, PortView } from '../../src/api/flow-view.ts'
+import type { FlowView } from '../../src/api/flow-view.ts'
+import type { BridgeView, HostView, LeaseView, NetworkView, PortView } from '../../src/api/read-model.ts'
 import { ask } from '../../src/cli/client.ts'
 import type { Capture } from '../../src/lab/capture.ts'
 import { createLab, type Lab } from '../../src/lab/lab.ts'
