@@ -51,7 +51,7 @@ export type Step = { readonly bridge: string } & (
   | { readonly kind: 'controller'; readonly table: string }
   /** Taken as not exceeded. */
   | { readonly kind: 'meter'; readonly meterId: number }
-  /** The packet went in circles: nothing of it leaves the host. */
+  /** The packet went in circles: in this bridge nothing more happens. */
   | { readonly kind: 'abort'; readonly why: string }
 )
 

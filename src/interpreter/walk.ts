@@ -34,15 +34,10 @@ export function walk(host: Switch, arrival: Arrival): Passage {
   const packet = Packet.of(arrival.frame, tunnelContext(arrival.tunnel))
   packet.context.set(fields.in_port, BigInt(arrival.port))
   const run = new Walk(host, tunnelDestination(packet))
-  const { steps } = run
-  try {
-    run.table(bridge, packet, 0)
-  } catch (error) {
-    if (!(error instanceof Aborted)) throw error
-    // ovs-actions(7) says that what happened before stays; ovs-vswitchd 3.1 lets nothing of the packet leave.
-    return { steps: [...steps, { kind: 'abort', bridge: bridge.name, why: error.message }], departures: [], packetIns: [] }
-  }
-  return { steps, departures: run.departures, packetIns: run.packetIns }
+  const { steps, departures, packetIns } = run
+  const whole = run.attempt(bridge, () => run.table(bridge, packet, 0))
+  // ovs-actions(7) says that what happened before stays; ovs-vswitchd 3.1 lets nothing of the packet leave.
+  return whole ? { steps, departures, packetIns } : { steps, departures: [], packetIns: [] }
 }
 
 /** One packet and its copies in one host. */
@@ -82,6 +77,20 @@ export class Walk {
       this.#instructions({ bridge, tableId, flow, packet })
     }
     if (deepens) this.#depth--
+  }
+
+  /** Whether all of it could be done; if not, the rest is left out. */
+  attempt(bridge: Bridge, act: () => void): boolean {
+    const depth = this.#depth
+    try {
+      act()
+      return true
+    } catch (error) {
+      if (!(error instanceof Aborted)) throw error
+      this.#depth = depth
+      this.steps.push({ kind: 'abort', bridge: bridge.name, why: error.message })
+      return false
+    }
   }
 
   actions(visit: Visit, actions: readonly Action[]): void {
@@ -129,7 +138,8 @@ export class Walk {
     forget(packet)
     packet.context.set(fields.in_port, BigInt(far.port.number))
     this.steps.push({ kind: 'patch', bridge: visit.bridge.name, port: name, peer })
-    this.table(far.bridge, packet, 0, visit.tableId)
+    // What goes wrong behind a patch port ends there: the bridge before it goes on.
+    this.attempt(far.bridge, () => this.table(far.bridge, packet, 0, visit.tableId))
   }
 
   #instructions(visit: Visit): void {

@@ -25,8 +25,8 @@ export interface FabricPlan {
   readonly ports: readonly PlanPort[]
 }
 
-const MACS = [...Array(6).keys()].map(n => 0xfa163e000000 + n)
-const IPS = [...Array(6).keys()].map(n => 0x0a00000b + n)
+export const MACS = [...Array(6).keys()].map(n => 0xfa163e000000 + n)
+export const IPS = [...Array(6).keys()].map(n => 0x0a00000b + n)
 const DHCP_IP = 0x0a0000fe
 const DHCP_MAC = 0xfa163effff00
 
@@ -75,7 +75,7 @@ export function rowsOfPlan({ hosts, networks, ports }: FabricPlan): Inputs {
   for (let index = 0; index < hosts; index++) writeHost(inputs, `h${index}`, index)
   networks.forEach(({ type, segment, dhcp }, index) => {
     const name = `n${index}`
-    engine.set(inputs.networks, name, { name, type, number: index + 1, segment })
+    engine.set(inputs.networks, name, { name, type, number: index + 1, segment, physicalNetwork: undefined })
     engine.set(inputs.subnets, `${name}-v4`, {
       name: `${name}-v4`,
       network: name,

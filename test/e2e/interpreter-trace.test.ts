@@ -1,0 +1,23 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { pipelineAgrees, tablesAgree } from './trace-agreement.ts'
+import { TraceOracle } from './trace-oracle.ts'
+
+// The interpreter against ofproto/trace of a real ovs-vswitchd. `scripts/trace-fuzz` is the long form.
+
+let oracle: TraceOracle
+beforeAll(async () => {
+  oracle = await TraceOracle.start()
+})
+afterAll(() => oracle[Symbol.asyncDispose]())
+
+describe('does with a packet what ovs-vswitchd does', () => {
+  test('in random fabrics', async () => {
+    const walked = await pipelineAgrees(oracle, { runs: 10, packets: 50 })
+    expect(walked).toBeGreaterThanOrEqual(500)
+  })
+
+  test('in random tables', async () => {
+    const walked = await tablesAgree(oracle, { runs: 20, packets: 10 })
+    expect(walked).toBeGreaterThan(50)
+  })
+})
