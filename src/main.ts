@@ -257,7 +257,10 @@ export async function createController(options: ControllerOptions): Promise<Cont
   const api = await listen(options.api, async endpoint => {
     const { createApi, listenApi } = await import('./api/server.ts')
     const server = undo.adopt(
-      createApi({ topology: () => topology, inputs, fabric, leases, dhcp: dhcp.counters, events, log }),
+      createApi(
+        { topology: () => topology, inputs, fabric, leases, dhcp: dhcp.counters, events, log },
+        { plan, apply, confirm, rollback, revisions: () => history.revisions() },
+      ),
       made => made.close(),
     )
     return listenApi(server, endpoint)

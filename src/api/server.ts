@@ -19,6 +19,7 @@ import {
   subnetViews,
 } from './read-model.ts'
 import { BadRequest, NotFound } from './refusal.ts'
+import { serveTopology, type TopologyActions } from './topology-routes.ts'
 
 /** The lists that the API serves, by the plural that the command uses too. */
 const LISTS: Readonly<Record<string, (sources: Sources) => readonly object[]>> = {
@@ -35,7 +36,7 @@ const LISTS: Readonly<Record<string, (sources: Sources) => readonly object[]>> =
 const LONGEST_WAIT = 60_000
 
 /** The HTTP API over a running controller; it is not listening yet. */
-export function createApi(sources: Sources): FastifyInstance {
+export function createApi(sources: Sources, actions: TopologyActions): FastifyInstance {
   const api = fastify({ logger: false, forceCloseConnections: true })
   api.get('/healthz', () => ({ alive: true }))
   api.get('/v1/status', () => statusView(sources))
@@ -66,6 +67,7 @@ export function createApi(sources: Sources): FastifyInstance {
     return { level }
   })
   serveEvents(api, sources.events)
+  serveTopology(api, actions)
   api.setNotFoundHandler(request => {
     throw new NotFound(`${request.method} ${request.url} is not served`)
   })

@@ -98,6 +98,67 @@ function commandLine(words: readonly string[], print: (text: string) => void, ex
       },
     )
     .command(
+      'plan <file>',
+      'what a topology would change, and what that does to traffic; changes nothing',
+      builder =>
+        builder
+          .positional('file', { type: 'string', demandOption: true, describe: 'a topology: a file or a folder' })
+          .option('output', { alias: 'o', choices: ['text', 'json'] as const, default: 'text' as const })
+          .option('exit-code', { type: 'boolean', default: false, describe: 'exit with 3 when something would change' })
+          .option('api', apiOption)
+          .example('$0 plan topology.yaml', 'resources, bridges, and which ports would see a gap or lose reach'),
+      async args => {
+        const { formatPlan, isUnchanged, plan } = await import('./plan.ts')
+        const planned = await plan(args.api, args.file)
+        print(args.output === 'json' ? JSON.stringify(planned, undefined, 2) : formatPlan(planned))
+        if (args['exit-code'] && !isUnchanged(planned)) exit(EXIT.differs)
+      },
+    )
+    .command(
+      'apply <file>',
+      'replace the topology',
+      builder =>
+        builder
+          .positional('file', { type: 'string', demandOption: true, describe: 'a topology: a file or a folder' })
+          .option('confirm', {
+            type: 'string',
+            describe: 'roll back unless `weft confirm` comes within so long: 60s, 2m',
+          })
+          .option('api', apiOption)
+          .example('$0 apply topology.yaml', 'what is applied survives a restart, until the file of `run` is edited')
+          .example('$0 apply topology.yaml --confirm 60s', 'for changes that may cut the way to the controller'),
+      async args => {
+        const [{ apply, formatPlan }, { parseDuration }] = await Promise.all([
+          import('./plan.ts'),
+          import('./duration.ts'),
+        ])
+        const within = args.confirm === undefined ? undefined : parseDuration(args.confirm)
+        const { plan, revision } = await apply(args.api, args.file, within)
+        print(`${formatPlan(plan)}\nrevision ${revision.number}`)
+        if (revision.confirm_by !== null)
+          print(`rolled back at ${revision.confirm_by} unless \`weft confirm\` comes first`)
+      },
+    )
+    .command(
+      'confirm',
+      'keep what was applied with --confirm',
+      builder => builder.option('api', apiOption).example('$0 confirm', 'after a look that all is well'),
+      async args => print(`revision ${(await (await import('./plan.ts')).confirm(args.api)).number} stays`),
+    )
+    .command(
+      'rollback [revision]',
+      'apply an earlier topology again, by default the one before',
+      builder =>
+        builder
+          .positional('revision', { type: 'number', describe: 'as `weft get revisions` lists them' })
+          .option('api', apiOption)
+          .example('$0 rollback', 'undo the last change'),
+      async args => {
+        const { number } = await (await import('./plan.ts')).rollback(args.api, args.revision)
+        print(`revision ${number}`)
+      },
+    )
+    .command(
       'get <kind> [name]',
       'list hosts, bridges, networks, subnets, ports, flows, macs, leases or events',
       builder => getOptions(builder),

@@ -13,7 +13,7 @@ export const apiOption = {
 } as const
 
 export interface AskOptions {
-  readonly method?: 'GET' | 'PUT'
+  readonly method?: 'GET' | 'PUT' | 'POST'
   readonly body?: unknown
   readonly signal?: AbortSignal | undefined
 }

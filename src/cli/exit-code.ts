@@ -3,6 +3,7 @@ export const EXIT_CODES = {
   ok: { code: 0, means: 'It worked, or what was asked is so.' },
   failed: { code: 1, means: 'It was understood and did not work out, or what was asked is not so.' },
   usage: { code: 2, means: 'The command line or a file is wrong; nothing was done.' },
+  differs: { code: 3, means: '`plan --exit-code`: the topology would change something.' },
   unreachable: { code: 69, means: 'Nobody answers where the controller or the host should.' },
   timeout: { code: 124, means: '`wait`: the time is up; stderr says who lags behind.' },
 } as const satisfies Readonly<Record<string, { readonly code: number; readonly means: string }>>

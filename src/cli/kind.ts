@@ -2,6 +2,7 @@ import type { EventView } from '../api/event-log.ts'
 import type { FlowView } from '../api/flow-view.ts'
 import type { MacView } from '../api/mac-view.ts'
 import type { BridgeView, HostView, LeaseView, NetworkView, PortView, SubnetView } from '../api/read-model.ts'
+import type { RevisionView } from '../api/topology-routes.ts'
 import type { Column } from './table.ts'
 
 /** How a list is narrowed: by options of the same names. */
@@ -184,6 +185,19 @@ export const KINDS = {
       ['kind', event => event.kind, { style: event => (UNWELCOME.test(event.kind) ? 'warning' : undefined) }],
       ['subject', event => event.subject],
       ['message', event => event.message],
+    ],
+  }),
+  revisions: kind<RevisionView>({
+    short: ['revision', 'rev'],
+    nameOf: revision => String(revision.number),
+    alsoCalled: () => [],
+    narrow: {},
+    columns: [
+      ['revision', revision => revision.number],
+      ['time', revision => revision.time],
+      ['origin', revision => revision.origin],
+      ['files', revision => revision.files.join(',')],
+      ['confirm-by', revision => revision.confirm_by],
     ],
   }),
 } as const

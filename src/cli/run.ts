@@ -97,6 +97,16 @@ export async function run(args: RunArguments): Promise<void> {
     if (error instanceof TopologyError) throw new CommandError(error.message, EXIT.usage)
     throw error
   })
+  const reload = () => {
+    try {
+      log.info('topology read again', { revision: controller.reload().number })
+    } catch (error) {
+      log.error('topology refused; the running one stays', {
+        error: error instanceof Error ? error.message : String(error),
+      })
+    }
+  }
+  process.on('SIGHUP', reload)
   log.info('controller ready', controller.endpoints)
   if (args['print-ready'])
     process.stdout.write(`READY ${JSON.stringify({ pid: process.pid, ...controller.endpoints })}\n`)
