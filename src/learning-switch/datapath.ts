@@ -146,7 +146,7 @@ export class LearningDatapath implements ConnectionHandlers {
     } else if (message.type === 'flow_removed') {
       // Ours is the table miss alone: without it we would be deaf.
       if (this.#prepared && message.cookie === this.#options.cookie) {
-        this.#options.log.warn('flows of an unmanaged datapath were removed; adding them again', {
+        this.#options.log.info('flows of an unmanaged datapath were removed; adding them again', {
           datapath: this.#name,
         })
         this.#addStaticFlows()
