@@ -7,6 +7,8 @@ export const EVENT_KINDS = {
   'host-refused': 'a host refused a transaction, or was sent away',
   'host-problem': 'something of a host is not as wanted and is left alone, such as a bridge that is not Weft’s',
   'host-cured': 'a problem of a host is gone',
+  'host-adopted': 'a host was taken in: its bridges are Weft’s from here on',
+  'host-released': 'a host was let go: Weft removes all that is its own from it',
   'bridge-connected': 'a bridge opened its OpenFlow session',
   'bridge-disconnected': 'the OpenFlow session of a bridge ended',
   'bridge-reconciled': 'a bridge was read, and sent what differs',

@@ -164,6 +164,12 @@ export async function createController(options: ControllerOptions): Promise<Cont
   const dhcp = new DhcpService({ inputs, leases, log, onEvent, now, leaseSeconds: options.leaseSeconds })
   const learning = options.unmanaged === 'learn' ? await learningSwitch(log) : undefined
   if (learning !== undefined) undo.defer(() => learning.close())
+  const released = new Set(store.releasedHosts())
+  const setReleased = (host: string, isReleased: boolean) => {
+    store.setReleased(host, isReleased ? now() : undefined)
+    if (isReleased) released.add(host)
+    else released.delete(host)
+  }
   let advertised = options.advertise ?? ''
   const fabric = undo.adopt(
     new Fabric({
@@ -173,6 +179,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
       targetFor: host => host.controller ?? advertised,
       addressOf: host => (host.ovsdb === undefined ? undefined : addressOf(parseEndpoint(host.ovsdb))),
       onPacketIn: packet => dhcp.handle(packet),
+      released: { has: host => released.has(host), set: setReleased },
       onUnmanaged: learning && ((connection, features) => learning.admit(connection, features)),
     }),
     made => made.close(),

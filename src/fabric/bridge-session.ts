@@ -181,6 +181,18 @@ export class BridgeSession {
     this.#read()
   }
 
+  /**
+   * Removes all that is Weft's from the bridge and follows nothing from here on; resolves when the bridge has acknowledged it.
+   *
+   * @throws {Error} when it refuses, or the session ends.
+   */
+  async withdraw(): Promise<void> {
+    this.closed()
+    const { items } = await readBack(this.connection)
+    const changes = [...items].map(([key, before]) => ({ key, before, after: undefined }))
+    if (changes.length > 0) await this.#post(changes)
+  }
+
   closed(): void {
     this.#state = 'closed'
     this.#backlog.clear()
@@ -243,6 +255,18 @@ export class BridgeSession {
         this.#log.debug(`${what} ${item?.kind}`, { bridge: this.target, owner: item?.owner, reason: item?.reason })
       }
     }
+    this.#pending++
+    this.#post(changes)
+      .catch((error: unknown) => this.#failed(error))
+      .finally(() => {
+        this.#pending--
+        if (this.#pending === 0 && this.#state === 'following' && this.#backlog.size > 0) this.#fill()
+        this.#options.onProgress()
+      })
+  }
+
+  /** Sends changes; resolves when the bridge has acknowledged them. */
+  #post(changes: readonly Change<Item>[]): Promise<unknown> {
     const { before, bundle, after } = messagesFor(changes)
     for (const message of before) this.connection.send(message)
     const answers: Promise<void>[] = []
@@ -263,13 +287,6 @@ export class BridgeSession {
       else this.counters.groupMods++
     }
     this.counters.meterMods += before.length + after.length
-    this.#pending++
-    Promise.all(answers)
-      .catch((error: unknown) => this.#failed(error))
-      .finally(() => {
-        this.#pending--
-        if (this.#pending === 0 && this.#state === 'following' && this.#backlog.size > 0) this.#fill()
-        this.#options.onProgress()
-      })
+    return Promise.all(answers)
   }
 }

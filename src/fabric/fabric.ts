@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks'
+import { setTimeout as delay } from 'node:timers/promises'
 import {
   type ConnectionHandlers,
   type DecodedMessageOf,
@@ -23,12 +24,14 @@ import { ipv4 } from '../../topology/ipv4.ts'
 import type { Topology } from '../../topology/topology.ts'
 import type { EventKind, OnEvent } from '../event.ts'
 import type { Logger } from '../log.ts'
+import type { AdoptionPlan, Consent } from './adoption.ts'
 import { BridgeSession } from './bridge-session.ts'
 import { Claims } from './claim.ts'
 import { datapathIdOf } from './host-config.ts'
 import { HostSession, type HostWish } from './host-session.ts'
 import type { HostView } from './host-view.ts'
 import { sendFrame } from './packet-out.ts'
+import type { ReleasePlan } from './release.ts'
 
 /** A packet that a flow sent to the controller. */
 export interface PacketIn {
@@ -52,6 +55,8 @@ export interface FabricOptions {
   /** How a host's OVSDB is reached; `undefined` for hosts that dial in. */
   readonly addressOf: (host: Host) => OvsdbAddress | undefined
   readonly onPacketIn: (packet: PacketIn) => void
+  /** The hosts that were released; `set` returns when it is on disk. */
+  readonly released: { has(host: string): boolean; set(host: string, released: boolean): void }
   /** Who serves a datapath that no host declares; where nobody does, it is sent away. */
   readonly onUnmanaged?:
     | ((connection: OpenFlowConnection, features: DecodedMessageOf<'features_reply'>) => ConnectionHandlers | undefined)
@@ -66,6 +71,12 @@ const BATCH = 64
 
 /** Bridges that are given their first fill at the same time: what waits for a bridge is held in memory. */
 const FILLS = 8
+
+/** How long the bridges of a host that is released may take to connect, and then to give up their flows, ms. */
+const WITHDRAWAL = 3_000
+
+/** How long `release` waits for the host to be clean, ms. */
+const RELEASE = 10_000
 
 /** The bridges Weft keeps on a host. */
 const bridgesOf = (host: Host): string[] => [brInt.name, brTun.name, ...Object.values(host.bridge_mappings)]
@@ -155,6 +166,8 @@ export class Fabric {
           log: this.#log,
           onEvent: (kind, message) => this.#options.onEvent({ kind, subject: `host ${host.name}`, message }),
           wish: () => this.#wishFor(host.name),
+          isReleased: () => this.#options.released.has(host.name),
+          withdraw: bridges => this.#withdraw(host.name, bridges),
           onView: (view, first) => this.#look(host.name, view, first),
           onProgress: () => this.#progress(),
         }),
@@ -188,6 +201,63 @@ export class Fabric {
     return this.#views
   }
 
+  /** Whether a host was released: it is in the topology, and Weft keeps off it. */
+  isReleased(host: string): boolean {
+    return this.#options.released.has(host)
+  }
+
+  /** What adopting a host would do. @throws {Error} while its OVSDB is not connected. */
+  planAdoption(host: string, consent: Consent): AdoptionPlan {
+    return this.#session(host).planAdoption(consent)
+  }
+
+  /**
+   * Takes a host in: the bridges that are there become Weft's, and a host that was released is so no more.
+   *
+   * @returns the plan; when it has refusals, nothing was done.
+   * @throws {Error} while its OVSDB is not connected, or when that refuses.
+   */
+  async adopt(host: string, consent: Consent): Promise<AdoptionPlan> {
+    const session = this.#session(host)
+    // A release that is under way ends first.
+    await this.until(() => session.settled || !session.connected, RELEASE)
+    const plan = session.planAdoption(consent)
+    if (plan.refusals.length > 0) return plan
+    if (this.isReleased(host)) {
+      this.#options.released.set(host, false)
+      for (const [target, bridge] of this.#bridges) {
+        if (hostOf(target) === host) bridge.connection.close('the host is adopted')
+      }
+    }
+    await session.adopt(plan)
+    this.#log.info('host adopted', { host, steps: plan.steps })
+    this.#options.onEvent({ kind: 'host-adopted', subject: `host ${host}`, message: plan.steps.join('; ') })
+    session.refresh()
+    return plan
+  }
+
+  /** What releasing a host would do. @throws {Error} while its OVSDB is not connected. */
+  planRelease(host: string): ReleasePlan {
+    return this.#session(host).planRelease()
+  }
+
+  /**
+   * Lets go of a host: from here on nothing of Weft's is to be on it, until it is adopted again.
+   *
+   * @returns whether nothing is left; otherwise that goes on for as long as it takes.
+   */
+  async release(host: string): Promise<boolean> {
+    const session = this.#session(host)
+    this.#options.released.set(host, true)
+    this.#forgetRows(host)
+    this.#log.info('host released', { host })
+    this.#options.onEvent({ kind: 'host-released', subject: `host ${host}`, message: 'until it is adopted again' })
+    session.refresh()
+    this.schedule()
+    await this.until(() => session.clean || !session.connected, RELEASE).catch(() => {})
+    return session.clean
+  }
+
   /** Ports that several hosts claim, with the hosts in the order of their claims: the last one has it. */
   contested(): ReadonlyMap<string, readonly string[]> {
     return this.#claims.contested()
@@ -198,7 +268,9 @@ export class Fabric {
     const laggards: string[] = []
     if (this.#scheduled || this.#inputs.engine.pending) laggards.push('flows are being computed')
     for (const [name, host] of this.#hosts) {
-      if (!host.connected) laggards.push(`host ${name}: its OVSDB is not connected`)
+      if (this.isReleased(name)) {
+        if (host.connected && !host.clean) laggards.push(`host ${name}: is being released`)
+      } else if (!host.connected) laggards.push(`host ${name}: its OVSDB is not connected`)
       else if (!host.settled) laggards.push(`host ${name}: its OVSDB has not taken the last change`)
       else if (host.problems.length > 0) laggards.push(...host.problems.map(problem => `host ${name}: ${problem}`))
       for (const bridge of this.#views.get(name)?.bridges.keys() ?? []) {
@@ -219,7 +291,7 @@ export class Fabric {
   async settled(timeout?: number): Promise<void> {
     const deadline = timeout === undefined ? undefined : performance.now() + timeout
     // What a host's OVSDB said before now is in the engine afterwards.
-    await this.#until(() => [...this.#hosts.values()].every(host => host.connected), deadline)
+    await this.#until(() => this.#hosts.values().every(host => host.connected || this.isReleased(host.name)), deadline)
     await Promise.allSettled([...this.#hosts.values()].map(host => host.heardOut()))
     await this.#until(() => this.laggards().length === 0, deadline)
   }
@@ -272,7 +344,7 @@ export class Fabric {
 
   /** Whether every host of the topology has been read since the start: only then is what is not wanted stale. */
   #complete(): boolean {
-    for (const host of this.#hosts.values()) if (!host.seen) return false
+    for (const host of this.#hosts.values()) if (!host.seen && !this.isReleased(host.name)) return false
     return true
   }
 
@@ -296,6 +368,7 @@ export class Fabric {
         break
       }
       if (session.state === 'read') {
+        if (this.isReleased(hostOf(target))) continue
         if (fills >= FILLS || !this.#hosts.get(hostOf(target))?.seen) continue
         engine.watch(target)
         session.reconcile(complete)
@@ -402,6 +475,16 @@ export class Fabric {
   }
 
   #forget(name: string): void {
+    this.#forgetRows(name)
+    for (const [datapathId, place] of this.#targets) {
+      if (place.host !== name) continue
+      this.#targets.delete(datapathId)
+      this.#bridges.get(`${name}/${place.bridge}`)?.connection.close('the host is no longer in the topology')
+    }
+  }
+
+  /** Takes back what a host said. */
+  #forgetRows(name: string): void {
     const { engine, hosts, presences } = this.#inputs
     for (const port of this.#claimed.get(name)?.keys() ?? []) this.#bind(port, name, undefined)
     this.#claimed.delete(name)
@@ -410,10 +493,30 @@ export class Fabric {
       engine.set(presences, presenceId(name, row.network), undefined)
     }
     engine.set(hosts, name, undefined)
-    for (const [datapathId, place] of this.#targets) {
-      if (place.host !== name) continue
-      this.#targets.delete(datapathId)
-      this.#bridges.get(`${name}/${place.bridge}`)?.connection.close('the host is no longer in the topology')
+  }
+
+  #session(host: string): HostSession {
+    const session = this.#hosts.get(host)
+    if (session === undefined) throw new Error(`host ${host} is not in the topology`)
+    return session
+  }
+
+  /** Removes Weft's flows from bridges that go on without it; one that does not connect in time keeps them. */
+  async #withdraw(host: string, bridges: readonly string[]): Promise<void> {
+    const targets = bridges.map(bridge => `${host}/${bridge}`)
+    await this.until(() => targets.every(target => this.#bridges.has(target)), WITHDRAWAL).catch(() => {})
+    const withdrawn = targets.map(async target => {
+      const session = this.#bridges.get(target)
+      if (session === undefined) throw new Error('it is not connected')
+      this.#inputs.engine.unwatch(target)
+      const late = delay(WITHDRAWAL, undefined, { ref: false }).then(() => {
+        throw new Error('it does not answer')
+      })
+      await Promise.race([session.withdraw(), late])
+    })
+    for (const [index, outcome] of (await Promise.allSettled(withdrawn)).entries()) {
+      if (outcome.status === 'fulfilled') continue
+      this.#log.warn('flows could not be removed', { bridge: targets[index], reason: String(outcome.reason) })
     }
   }
 

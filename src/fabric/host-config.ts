@@ -56,7 +56,8 @@ export const PORT_NAMES = {
   gre: 'weft-gre',
 } as const
 
-const PROTOCOLS = ['OpenFlow13', 'OpenFlow14', 'OpenFlow15'] as const
+/** The OpenFlow versions of a bridge of ours. */
+export const PROTOCOLS = ['OpenFlow13', 'OpenFlow14', 'OpenFlow15'] as const
 
 /** How soon a bridge tries again to reach its controller, ms. */
 const MAX_BACKOFF = 1_000
@@ -74,14 +75,15 @@ function hardwareAddressOf(host: string, bridge: string): string {
   return `02:${digits.match(/../g)!.join(':')}`
 }
 
-interface WantedPort {
+/** A port as Weft makes it. */
+export interface WantedPort {
   readonly name: string
   readonly type: string
   readonly options: Readonly<Record<string, string>>
 }
 
 /** A bridge as Weft makes it. */
-interface WantedBridge {
+export interface WantedBridge {
   readonly name: string
   readonly tableNames: ReadonlyMap<number, string>
   readonly ports: readonly WantedPort[]
@@ -95,7 +97,7 @@ export function patchNames(bridge: string): { readonly intPort: string; readonly
 }
 
 /** The bridges a host is to have: br-int, br-tun, and one for each physical network. */
-function wantedBridges(host: WantedHost): WantedBridge[] {
+export function wantedBridges(host: WantedHost): WantedBridge[] {
   const mapped = Object.values(host.bridgeMappings)
   return [
     {
@@ -135,7 +137,7 @@ export function planHost(database: HostDatabase, host: WantedHost): HostPlan {
   if (root === undefined) return { operations, problems: ['its OVSDB holds no Open_vSwitch row: ovs-vsctl init'] }
   for (const { name, tableNames, ports } of wantedBridges(host)) {
     const bridge = [...database.Bridge.values()].find(row => row.name === name)
-    const clash = foreign(database, name, bridge, ports)
+    const clash = foreign(database, host.name, name, bridge, ports)
     if (clash !== undefined) {
       problems.push(clash)
       continue
@@ -162,12 +164,13 @@ export function planHost(database: HostDatabase, host: WantedHost): HostPlan {
 /** Why a bridge is to be left alone. */
 function foreign(
   database: HostDatabase,
+  host: string,
   name: string,
   bridge: Row<Tables['Bridge']> | undefined,
   ports: readonly WantedPort[],
 ): string | undefined {
   if (bridge !== undefined && !bridge.external_ids.has(MARK)) {
-    return `bridge ${name} is there and not Weft’s: it is left alone`
+    return `bridge ${name} is there and not Weft’s: it is left alone (weft adopt ${host})`
   }
   for (const port of ports) {
     const row = [...database.Port.values()].find(one => one.name === port.name)
@@ -178,7 +181,8 @@ function foreign(
   return undefined
 }
 
-function otherConfig(host: WantedHost, bridge: string): Record<string, string> {
+/** What a bridge's other_config says. */
+export function otherConfig(host: Pick<WantedHost, 'name'>, bridge: string): Record<string, string> {
   return {
     'datapath-id': datapathIdOf(host.name, bridge),
     hwaddr: hardwareAddressOf(host.name, bridge),
@@ -254,6 +258,11 @@ function createBridge(
 /** In OVSDB the default datapath is the empty text. */
 const datapathType = (host: WantedHost) => (host.datapathType === 'system' ? '' : host.datapathType)
 
+/** Whether a bridge has the datapath that its host is to have. */
+export function hasDatapathOf(host: WantedHost, bridge: Row<Tables['Bridge']>): boolean {
+  return (bridge.datapath_type || 'system') === host.datapathType
+}
+
 function repairBridge(
   database: HostDatabase,
   host: WantedHost,
@@ -265,10 +274,7 @@ function repairBridge(
   const here = byUuid(bridge._uuid)
   if (bridge.fail_mode !== 'secure') operations.push(ops.update('Bridge', here, { fail_mode: 'secure' }))
   if (!sameSet(bridge.protocols, PROTOCOLS)) operations.push(ops.update('Bridge', here, { protocols: PROTOCOLS }))
-  if (
-    bridge.datapath_type !== datapathType(host) &&
-    !(host.datapathType === 'system' && bridge.datapath_type === 'system')
-  ) {
+  if (!hasDatapathOf(host, bridge)) {
     operations.push(ops.update('Bridge', here, { datapath_type: datapathType(host) }))
   }
   for (const [key, value] of Object.entries(otherConfig(host, bridge.name))) {

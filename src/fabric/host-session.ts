@@ -1,8 +1,11 @@
-import { type Address, connectOvsdb, type OvsdbSession, vswitch } from 'ovsdb-client'
+import { type Address, connectOvsdb, type Operation, type OvsdbSession, vswitch } from 'ovsdb-client'
 import type { EventKind } from '../event.ts'
 import type { Logger } from '../log.ts'
+import { type AdoptionPlan, type Consent, planAdoption } from './adoption.ts'
+import { CONTROLLER_COLUMNS } from './former.ts'
 import { type HostDatabase, planHost, type WantedHost } from './host-config.ts'
 import { type HostView, viewHost } from './host-view.ts'
+import { planRelease, type ReleasePlan } from './release.ts'
 
 /** The columns that are read: nothing that changes with every packet. */
 const SELECTION = {
@@ -19,8 +22,8 @@ const SELECTION = {
     'flow_tables',
   ],
   Port: ['name', 'interfaces', 'external_ids'],
-  Interface: ['name', 'type', 'options', 'ofport', 'external_ids'],
-  Controller: ['target', 'max_backoff', 'external_ids'],
+  Interface: ['name', 'type', 'options', 'ofport', 'admin_state', 'status', 'external_ids'],
+  Controller: CONTROLLER_COLUMNS,
   Flow_Table: ['name'],
 } as const
 
@@ -42,6 +45,10 @@ export interface HostSessionOptions {
   readonly log: Logger
   readonly onEvent: (kind: EventKind, message: string) => void
   readonly wish: () => HostWish
+  /** Whether the host was released: then nothing of Weft's is to be on it. */
+  readonly isReleased: () => boolean
+  /** Removes Weft's flows from these bridges of a released host, as far as they can be reached. */
+  readonly withdraw: (bridges: readonly string[]) => Promise<void>
   /** The host's OVSDB was read or changed. */
   readonly onView: (view: HostView, first: boolean) => void
   readonly onProgress: () => void
@@ -61,6 +68,7 @@ export class HostSession {
   #stale = false
   #closed = false
   #seen = false
+  #clean = false
   #problems: readonly string[] = []
   #transactions = 0
 
@@ -90,6 +98,11 @@ export class HostSession {
     return this.#database !== undefined && !this.#writing && !this.#stale
   }
 
+  /** Whether the host was released and nothing of Weft's is on it. */
+  get clean(): boolean {
+    return this.#clean && this.settled
+  }
+
   /** Why something of the host is not as wanted, one sentence each. */
   get problems(): readonly string[] {
     return this.#problems
@@ -98,6 +111,21 @@ export class HostSession {
   /** How many transactions were sent. */
   get transactions(): number {
     return this.#transactions
+  }
+
+  /** What adopting the host would do. @throws {Error} while its OVSDB is not connected. */
+  planAdoption(consent: Consent): AdoptionPlan {
+    return planAdoption(this.#connectedDatabase(), { ...this.#options.wish(), present: new Set() }, consent)
+  }
+
+  /** Marks the bridges of a plan as Weft's; what is wanted of them follows from the mark. */
+  async adopt({ operations }: AdoptionPlan): Promise<void> {
+    if (operations.length > 0) await this.#session?.transact(vswitch, operations)
+  }
+
+  /** What releasing the host would do. @throws {Error} while its OVSDB is not connected. */
+  planRelease(): ReleasePlan {
+    return planRelease(this.#connectedDatabase(), this.name)
   }
 
   /** Takes the session of a host that dialled in. */
@@ -144,6 +172,11 @@ export class HostSession {
     this.#session?.close()
   }
 
+  #connectedDatabase(): HostDatabase {
+    if (this.#database === undefined) throw new Error(`host ${this.name}: its OVSDB is not connected`)
+    return this.#database
+  }
+
   #dial(address: Address): void {
     connectOvsdb(address).then(
       session => (this.#closed ? session.close() : this.accept(session)),
@@ -169,6 +202,13 @@ export class HostSession {
   #evaluate(): void {
     const database = this.#database
     if (database === undefined) return
+    this.#clean = false
+    if (this.#options.isReleased()) {
+      this.#seen = true
+      if (!this.#writing && !this.#stale) this.#release(database)
+      this.#options.onProgress()
+      return
+    }
     const wish = this.#options.wish()
     const view = viewHost(database, this.name, wish.tunnelAddress, wish.bridgeMappings)
     const first = !this.#seen
@@ -185,22 +225,38 @@ export class HostSession {
       if (network !== undefined) present.add(network)
     }
     const plan = planHost(database, { ...wish, present })
-    for (const problem of plan.problems) {
+    this.#report(plan.problems)
+    if (plan.operations.length > 0) this.#transact(plan.operations)
+  }
+
+  /** Removes what is Weft's, step by step as the host's OVSDB says that it is still there. */
+  #release(database: HostDatabase): void {
+    this.#report([])
+    const { operations, staying } = planRelease(database, this.name)
+    this.#clean = operations.length === 0
+    if (!this.#clean) this.#transact(operations, this.#options.withdraw(staying))
+  }
+
+  #report(problems: readonly string[]): void {
+    for (const problem of problems) {
       if (this.#problems.includes(problem)) continue
       this.#log.error('host is not as wanted', { host: this.name, problem })
       this.#options.onEvent('host-problem', problem)
     }
     for (const problem of this.#problems) {
-      if (!plan.problems.includes(problem)) this.#options.onEvent('host-cured', `no longer: ${problem}`)
+      if (!problems.includes(problem)) this.#options.onEvent('host-cured', `no longer: ${problem}`)
     }
-    this.#problems = plan.problems
+    this.#problems = problems
+  }
+
+  #transact(operations: readonly Operation[], before: Promise<void> = Promise.resolve()): void {
     const session = this.#session
-    if (plan.operations.length === 0 || session === undefined) return
+    if (session === undefined) return
     this.#writing = true
     this.#stale = true
     this.#transactions++
-    session
-      .transact(vswitch, plan.operations)
+    before
+      .then(() => session.transact(vswitch, operations))
       .catch((error: unknown) => {
         if (this.#session !== session) return
         this.#log.error('host refused a transaction', { host: this.name, error: text(error) })

@@ -31,6 +31,10 @@ export const MIGRATIONS: readonly string[] = [
      file_hash  TEXT NOT NULL,
      confirm_by INTEGER
    ) STRICT;`,
+  `CREATE TABLE released_hosts (
+     host  TEXT NOT NULL PRIMARY KEY,
+     since INTEGER NOT NULL
+   ) STRICT, WITHOUT ROWID;`,
 ]
 
 /** SQLite's mark of whose database it is (`PRAGMA application_id`): "Weft" in ASCII. */

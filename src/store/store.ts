@@ -17,6 +17,10 @@ export interface Store extends Disposable {
   leases(): Lease[]
   /** Takes down leases, in place of those their ports had, and removes those of the ports `removed`; all or nothing. */
   saveLeases(leases: readonly Lease[], removed: readonly string[]): void
+  /** The names of the hosts that were released and not adopted again. */
+  releasedHosts(): string[]
+  /** Takes down that a host was released at a time (ms since 1970), or with `undefined` that it was adopted again. */
+  setReleased(host: string, since: number | undefined): void
   /** The topologies that were applied, the newest first, at most `limit`. */
   revisions(limit?: number): Revision[]
   /** Takes down a revision and forgets all but the newest hundred. */
@@ -97,6 +101,16 @@ class SqliteStore implements Store {
     })
   }
 
+  releasedHosts(): string[] {
+    return this.#statements.releasedHosts.all().map(row => String(row['host']))
+  }
+
+  setReleased(host: string, since: number | undefined): void {
+    const { releaseHost, adoptHost } = this.#statements
+    if (since === undefined) adoptHost.run(host)
+    else releaseHost.run(host, stored(since))
+  }
+
   revisions(limit = REVISIONS): Revision[] {
     return this.#statements.revisions.all(limit).map(row => ({
       number: Number(row['number']),
@@ -135,6 +149,9 @@ class SqliteStore implements Store {
 const REVISIONS = 100
 
 const SQL = {
+  releasedHosts: 'SELECT host FROM released_hosts ORDER BY host',
+  releaseHost: 'INSERT OR IGNORE INTO released_hosts VALUES (?, ?)',
+  adoptHost: 'DELETE FROM released_hosts WHERE host = ?',
   revisions: 'SELECT number, time, origin, texts, file_hash, confirm_by FROM revisions ORDER BY number DESC LIMIT ?',
   addRevision: 'INSERT INTO revisions VALUES (?, ?, ?, ?, ?, ?)',
   forgetRevisions: 'DELETE FROM revisions WHERE number <= ?',

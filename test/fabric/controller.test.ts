@@ -108,7 +108,7 @@ describe('a host is prepared through OVSDB', () => {
     const controller = await start([host!])
     await controller.fabric.until(() => (controller.fabric.hosts.get('h1')?.problems.length ?? 0) > 0, 5_000)
     expect(controller.fabric.hosts.get('h1')?.problems).toEqual([
-      'bridge br-int is there and not Weft’s: it is left alone',
+      'bridge br-int is there and not Weft’s: it is left alone (weft adopt h1)',
     ])
     await controller.fabric.until(() => controller.fabric.bridges.has('h1/br-tun'), 5_000)
     expect(host!.ovsdb.rows('Bridge').find(bridge => bridge.name === 'br-int')).toEqual(before)

@@ -69,6 +69,18 @@ async function kill(child: ChildProcess): Promise<void> {
   await once(child, 'exit')
 }
 
+test('a released host is released until it is adopted, also in the next process', () => {
+  {
+    using store = openStore(folder)
+    store.setReleased('h1', 1_700_000_000_000)
+    store.setReleased('h2', 1_700_000_000_000)
+    store.setReleased('h1', 1_700_000_000_001)
+    store.setReleased('h2', undefined)
+  }
+  using store = openStore(folder)
+  expect(store.releasedHosts()).toEqual(['h1'])
+})
+
 describe.each([
   ['in a folder', () => openStore(folder)],
   ['in memory', () => openStore(':memory:')],
@@ -244,7 +256,7 @@ describe('refused, and left as it is', () => {
     const database = new DatabaseSync(path())
     database.exec('INSERT INTO schema_version VALUES (99, 0)')
     database.close()
-    expect(refusal()).toBe('STATE/state.db: written by a newer Weft (schema 99, this one knows 2)')
+    expect(refusal()).toBe('STATE/state.db: written by a newer Weft (schema 99, this one knows 3)')
   })
 
   test('a log without its database', async () => {
