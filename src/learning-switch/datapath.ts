@@ -4,26 +4,17 @@ import {
   type DecodedMessage,
   type DecodedMessageOf,
   errorName,
-  FLOW_FLAG,
-  type FlowMod,
-  type MatchObject,
-  matchOf,
-  NO_TRUNCATION,
   type OpenFlowConnection,
   PORT,
   PORT_CONFIG,
   PORT_STATE,
-  TABLE,
 } from 'node-openflow'
 import type { Logger } from '../log.ts'
 import { getUint48 } from '../packet/bytes.ts'
 import { formatMac } from '../packet/mac.ts'
+import { HARD_TIMEOUT, IDLE_TIMEOUT, isLinkLocal, LearningFlows } from './flows.ts'
 import { MacTable, type MacTableLimits, type Station } from './mac-table.ts'
-import { ForwardTemplate, NO_ANSWER, PacketInTemplate } from './template.ts'
-
-/** Of a flow's life, s: without a packet, and at all. The latter sees to it that who talks is heard now and then. */
-export const IDLE_TIMEOUT = 60
-export const HARD_TIMEOUT = 240
+import { ForwardTemplate, PacketInTemplate } from './template.ts'
 
 export const LIMITS: MacTableLimits = {
   stations: 16_384,
@@ -34,25 +25,10 @@ export const LIMITS: MacTableLimits = {
   holdTime: 30_000,
 }
 
-const PRIORITY = { miss: 0, forward: 10, hold: 20, linkLocal: 30 } as const
-
-/** What bridges keep to themselves: STP, LACP, 802.1X, LLDP. IEEE 802.1Q § 8.6.3 */
-const LINK_LOCAL = 0x0180_c200_0000
-const LINK_LOCAL_MASK = 0xffff_ffff_fff0
-const LINK_LOCALS = 0x10
-
 const ETHERNET_HEADER = 14
-const EXACT = 0xffff_ffff_ffff_ffffn
 /** A packet-in's cookie where the switch does not know it. OpenFlow 1.5.1 § 7.4.1 */
-const NO_COOKIE = EXACT
+const NO_COOKIE = 0xffff_ffff_ffff_ffffn
 const ONES = 0xffff_ffff
-
-const OUTPUT_CONTROLLER = [
-  {
-    type: 'apply_actions',
-    actions: [{ type: 'output', port: PORT.CONTROLLER, maxLen: NO_TRUNCATION }],
-  },
-] as const
 
 /** What has happened on a datapath since it connected. */
 export interface DatapathCounters {
@@ -83,15 +59,21 @@ export interface LearningDatapathOptions {
 /**
  * One datapath served as a learning switch over one connection.
  *
- * Flows match ingress port and both addresses, so that a station that moved is heard at once. Whenever a station is forgotten or moves, the flows
- * from it and to it go: a flow names only stations that the table has, where the table has them.
+ * Flows match ingress port and both addresses, so that a station that moved is heard at once. Whenever a station is forgotten or
+ * moves, the flows from it and to it go: a flow names only stations that the table has, where the table has them.
  */
 export class LearningDatapath implements ConnectionHandlers {
   readonly datapathId: bigint
   readonly connection: OpenFlowConnection
   readonly stations: MacTable
   readonly counters: DatapathCounters = {
-    ...{ packetIns: 0, forwarded: 0, flooded: 0, dropped: 0, moves: 0, flaps: 0, errors: 0 },
+    packetIns: 0,
+    forwarded: 0,
+    flooded: 0,
+    dropped: 0,
+    moves: 0,
+    flaps: 0,
+    errors: 0,
   }
   /** Resolves when the switch has acknowledged the flows it starts with, or is gone. */
   readonly ready: Promise<void>
@@ -99,10 +81,13 @@ export class LearningDatapath implements ConnectionHandlers {
   readonly #name: string
   readonly #cookieHigh: number
   readonly #cookieLow: number
+  readonly #flows: LearningFlows
   readonly #forward: ForwardTemplate
   readonly #packetIn: PacketInTemplate
   readonly #complained = new Set<string>()
   #prepared = false
+  /** Until when no further flapping is worth a warning. */
+  #flapsSaidUntil = Number.NEGATIVE_INFINITY
 
   constructor(options: LearningDatapathOptions) {
     const { connection, datapathId, cookie, limits = LIMITS } = options
@@ -113,8 +98,8 @@ export class LearningDatapath implements ConnectionHandlers {
     this.#name = datapathId.toString(16).padStart(16, '0')
     this.#cookieHigh = Number(cookie >> 32n)
     this.#cookieLow = Number(cookie & 0xffff_ffffn)
-    const timeouts = { idleTimeout: IDLE_TIMEOUT, hardTimeout: HARD_TIMEOUT }
-    this.#forward = new ForwardTemplate(connection.version, { cookie, priority: PRIORITY.forward, ...timeouts })
+    this.#flows = new LearningFlows(connection, cookie)
+    this.#forward = new ForwardTemplate(connection.version, this.#flows.form)
     this.#packetIn = new PacketInTemplate(connection.version)
     this.ready = this.#prepare().catch((error: unknown) => {
       if (connection.reason === undefined) connection.close(`not to be had as a learning switch: ${String(error)}`)
@@ -149,7 +134,7 @@ export class LearningDatapath implements ConnectionHandlers {
         this.#options.log.info('flows of an unmanaged datapath were removed; adding them again', {
           datapath: this.#name,
         })
-        this.#addStaticFlows()
+        this.#flows.addStatic()
       }
     } else if (message.type === 'error') {
       this.#refused(message)
@@ -171,9 +156,9 @@ export class LearningDatapath implements ConnectionHandlers {
   async #prepare(): Promise<void> {
     const { connection } = this
     const { log } = this.#options
-    this.#delete({})
+    this.#flows.removeAll()
     const others = connection.multipart({ type: 'multipart_request', kind: 'aggregate' })
-    this.#addStaticFlows()
+    this.#flows.addStatic()
     const [count] = await others
     await connection.barrier()
     this.#prepared = true
@@ -181,17 +166,6 @@ export class LearningDatapath implements ConnectionHandlers {
       datapath: this.#name,
       version: connection.version,
       foreignFlows: count?.flowCount || undefined,
-    })
-  }
-
-  #addStaticFlows(): void {
-    const linkLocal = { eth_dst: [LINK_LOCAL, LINK_LOCAL_MASK] } as const
-    this.#add({ priority: PRIORITY.linkLocal, match: matchOf(linkLocal) })
-    this.#add({
-      priority: PRIORITY.miss,
-      flags: FLOW_FLAG.SEND_FLOW_REM,
-      match: matchOf({}),
-      instructions: OUTPUT_CONTROLLER,
     })
   }
 
@@ -209,7 +183,7 @@ export class LearningDatapath implements ConnectionHandlers {
     const destination = getUint48(bytes, at)
     const source = getUint48(bytes, at + 6)
     const sourceIsGroup = (bytes[at + 6]! & 1) !== 0
-    if (sourceIsGroup || (destination >= LINK_LOCAL && destination < LINK_LOCAL + LINK_LOCALS)) {
+    if (sourceIsGroup || isLinkLocal(destination)) {
       counters.dropped++
       return
     }
@@ -269,9 +243,15 @@ export class LearningDatapath implements ConnectionHandlers {
         const elsewhere = port === home ? change.from : port
         this.#removeFlowsOf(change.station, now)
         this.#hold(change.station, elsewhere, now)
-        const places = { port: home, elsewhere }
-        log.warn('a station moves too often, a loop perhaps; what comes from it elsewhere is dropped for a while', {
-          ...{ datapath: this.#name, mac: formatMac(mac), ...places, seconds: Math.ceil((heldUntil - now) / 1000) },
+        // A loop makes all stations flap: one stands for all.
+        const level = now < this.#flapsSaidUntil ? 'debug' : 'warn'
+        if (level === 'warn') this.#flapsSaidUntil = heldUntil
+        log[level]('a station moves too often, a loop perhaps; what comes from it elsewhere is dropped for a while', {
+          datapath: this.#name,
+          mac: formatMac(mac),
+          port: home,
+          elsewhere,
+          seconds: Math.ceil((heldUntil - now) / 1000),
         })
         break
       }
@@ -284,33 +264,17 @@ export class LearningDatapath implements ConnectionHandlers {
 
   /** Has the switch drop what a held station is said to send by another port. */
   #hold({ mac, heldUntil }: Station, inPort: number, now: number): void {
-    const hardTimeout = Math.ceil((heldUntil - now) / 1000)
-    this.#add({ priority: PRIORITY.hold, hardTimeout, match: matchOf({ in_port: inPort, eth_src: mac }) })
+    this.#flows.drop(inPort, mac, Math.ceil((heldUntil - now) / 1000))
   }
 
   #forgetPort(port: number): void {
     for (const station of [...this.stations.at(port)]) this.stations.forget(station)
-    this.#delete({ in_port: port })
-    this.#delete({}, port)
+    this.#flows.removePort(port)
   }
 
   /** Removes the flows that name a station, if there can be any. */
   #removeFlowsOf({ mac, flowed }: Station, now: number): void {
-    if (now - flowed > HARD_TIMEOUT * 1000) return
-    this.#delete({ eth_src: mac })
-    this.#delete({ eth_dst: mac })
-  }
-
-  #add(flow: Omit<FlowMod, 'type' | 'command'>): void {
-    const { cookie } = this.#options
-    this.connection.send({ type: 'flow_mod', command: 'add', cookie, ...flow }, NO_ANSWER)
-  }
-
-  /** Deletes those of our flows that match, and, where a port is given, send there. */
-  #delete(match: MatchObject, outPort: number = PORT.ANY): void {
-    const { cookie } = this.#options
-    const ours = { cookie, cookieMask: EXACT, tableId: TABLE.ALL, outPort, match: matchOf(match) }
-    this.connection.send({ type: 'flow_mod', command: 'delete', ...ours }, NO_ANSWER)
+    if (now - flowed <= HARD_TIMEOUT * 1000) this.#flows.removeStation(mac)
   }
 
   /** Said once for each kind of refusal: a full flow table would refuse every flow. */

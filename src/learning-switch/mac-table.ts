@@ -35,6 +35,7 @@ export interface MacTableLimits {
   readonly holdTime: number
 }
 
+const NEVER = Number.NEGATIVE_INFINITY
 const FULL: Change = { kind: 'full' }
 
 /**
@@ -95,8 +96,14 @@ export class MacTable {
       this.forget(evicted)
     }
     const station: Station = {
-      ...{ mac, port, seen: now, flowed: Number.NEGATIVE_INFINITY },
-      ...{ moves: 0, moving: Number.NEGATIVE_INFINITY, home: port, heldUntil: Number.NEGATIVE_INFINITY },
+      mac,
+      port,
+      seen: now,
+      flowed: NEVER,
+      moves: 0,
+      moving: NEVER,
+      home: port,
+      heldUntil: NEVER,
     }
     this.#stations.set(mac, station)
     this.#enter(station)
@@ -116,7 +123,7 @@ export class MacTable {
     const flaps = station.moves > moves
     if (flaps) {
       station.heldUntil = now + holdTime
-      station.moving = Number.NEGATIVE_INFINITY
+      station.moving = NEVER
     }
     this.#leave(station)
     station.port = flaps ? station.home : port

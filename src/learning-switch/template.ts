@@ -9,6 +9,8 @@ import { encodeMessage, type Message, matchOf, NO_BUFFER, type Version, Writer }
 const LENGTH = 2
 /** Bytes of the largest message. */
 const LONGEST = 0xffff
+/** Bytes of a frame for which there is room from the start. */
+const COMMON_FRAME = 1_600
 const ALL_ONES = 0xffff_ffff
 const MAC_ONES = 0xffff_ffff_ffff
 const MAC_BYTES = 6
@@ -52,7 +54,7 @@ export interface FlowForm {
 export class ForwardTemplate {
   /** Bytes of the largest frame that a packet-out can carry. */
   readonly largestFrame: number
-  readonly #bytes: Uint8Array
+  #bytes: Uint8Array
   readonly #flow: {
     readonly inPort: number
     readonly eth: number
@@ -85,7 +87,7 @@ export class ForwardTemplate {
     const flow = encode(flowMod({}), version)
     const packet = encode(packetOut({}), version)
     const start = flow.length
-    this.#bytes = new Uint8Array(start + LONGEST)
+    this.#bytes = new Uint8Array(start + packet.length + COMMON_FRAME)
     this.largestFrame = LONGEST - packet.length
     this.#bytes.set(flow)
     this.#bytes.set(packet, start)
@@ -119,7 +121,8 @@ export class ForwardTemplate {
     end: number,
   ): Uint8Array {
     this.#setFlow(inPort, outPort, bytes, at)
-    return this.#bytes.subarray(0, this.#setPacket(inPort, outPort, bufferId, bytes, at, end))
+    const upTo = this.#setPacket(inPort, outPort, bufferId, bytes, at, end)
+    return this.#bytes.subarray(0, upTo)
   }
 
   /** The flow alone. */
@@ -130,7 +133,8 @@ export class ForwardTemplate {
 
   /** The frame alone. */
   packet(inPort: number, outPort: number, bufferId: number, bytes: Uint8Array, at: number, end: number): Uint8Array {
-    return this.#bytes.subarray(this.#packet.start, this.#setPacket(inPort, outPort, bufferId, bytes, at, end))
+    const upTo = this.#setPacket(inPort, outPort, bufferId, bytes, at, end)
+    return this.#bytes.subarray(this.#packet.start, upTo)
   }
 
   #setFlow(inPort: number, outPort: number, bytes: Uint8Array, at: number): void {
@@ -147,8 +151,9 @@ export class ForwardTemplate {
 
   /** Returns where the packet-out ends. */
   #setPacket(inPort: number, outPort: number, bufferId: number, bytes: Uint8Array, at: number, end: number): number {
-    const into = this.#bytes
     const packet = this.#packet
+    if (packet.data + end - at > this.#bytes.length) this.#grow()
+    const into = this.#bytes
     setUint32(into, packet.bufferId, bufferId)
     setUint32(into, packet.inPort, inPort)
     setUint32(into, packet.outPort, outPort)
@@ -159,6 +164,12 @@ export class ForwardTemplate {
     into[packet.start + LENGTH] = length >>> 8
     into[packet.start + LENGTH + 1] = length
     return to
+  }
+
+  #grow(): void {
+    const bytes = new Uint8Array(this.#packet.start + LONGEST)
+    bytes.set(this.#bytes)
+    this.#bytes = bytes
   }
 }
 

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { matchOf, PORT, type Version } from 'node-openflow'
 import { describe, expect, test } from 'vitest'
-import { HARD_TIMEOUT, IDLE_TIMEOUT, LIMITS } from '../../src/learning-switch/datapath.ts'
+import { LIMITS } from '../../src/learning-switch/datapath.ts'
+import { HARD_TIMEOUT, IDLE_TIMEOUT } from '../../src/learning-switch/flows.ts'
 import { createLogger } from '../../src/log.ts'
 import { BROADCAST_MAC } from '../../src/packet/mac.ts'
 import { COOKIE, frameOf, SimulatedSwitch } from './simulated-switch.ts'
@@ -170,6 +171,16 @@ describe.each<[string, Version]>([
     await s.receive(1, frameOf(A, BROADCAST_MAC))
     expect(await s.receive(2, frameOf(B, A), 77)).toEqual([1])
     expect(s.heard.at(-1)).toMatchObject({ type: 'packet_out', bufferId: 77, data: new Uint8Array() })
+  })
+
+  test('a frame may be as large as a message can carry', async () => {
+    const s = await start()
+    for (const size of [1_600, 9_000, 65_000, 1_500]) {
+      const frame = new Uint8Array(size).fill(size % 251)
+      frame.set(frameOf(A, B))
+      expect(await s.receive(1, frame)).toEqual([2, 3, 4])
+    }
+    expect(await s.receive(1, frameOf(A, B, 1))).toEqual([2, 3, 4])
   })
 
   test('a packet-in that says more than the port is understood as well', async () => {
