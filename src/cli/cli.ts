@@ -5,6 +5,7 @@ import { LEVELS } from '../log.ts'
 import { apiOption } from './client.ts'
 import { COMPLETE, complete, SCRIPTS } from './completion.ts'
 import { DESCRIBED } from './described.ts'
+import { doctorOptions } from './doctor.ts'
 import { CommandError, EXIT, type ExitCode } from './exit-code.ts'
 import { getOptions } from './get.ts'
 import { examplesFirst, TOPICS } from './help.ts'
@@ -19,11 +20,6 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     code = exitCodeOf(error)
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
   }
-  // A reader that has seen enough, as `head` does, is no failure.
-  process.stdout.on('error', error => {
-    if ('code' in error && error.code === 'EPIPE') process.exit(code)
-    throw error
-  })
   const topic = argv[0] === 'help' ? TOPICS[argv[1] ?? ''] : undefined
   if (topic !== undefined) {
     print(topic())
@@ -211,6 +207,15 @@ function commandLine(words: readonly string[], print: (text: string) => void, ex
       async args => {
         const [{ waitForSynced }, { parseDuration }] = await Promise.all([import('./wait.ts'), import('./duration.ts')])
         await waitForSynced(args.api, parseDuration(args.timeout))
+      },
+    )
+    .command(
+      'doctor [host]',
+      'look whether a host is fit to be served, and say what cures it',
+      builder => doctorOptions(builder),
+      async args => {
+        const { doctor } = await import('./doctor.ts')
+        await doctor(args, print)
       },
     )
     .command(

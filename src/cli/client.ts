@@ -8,7 +8,9 @@ export const DEFAULT_API = 'tcp:127.0.0.1:9696'
 /** The option by which every command that asks the controller is told where. */
 export const apiOption = {
   type: 'string',
-  default: process.env['WEFT_API'] ?? DEFAULT_API,
+  get default() {
+    return process.env['WEFT_API'] ?? DEFAULT_API
+  },
   describe: 'where the controller’s API listens',
 } as const
 

@@ -1,4 +1,4 @@
-import { ask, DEFAULT_API } from './client.ts'
+import { apiOption, ask } from './client.ts'
 import { KINDS, type Kind, type KindName, kindNamed } from './kind.ts'
 import type { View } from './listing.ts'
 
@@ -77,7 +77,7 @@ async function names(kind: KindName | undefined, words: readonly string[]): Prom
   const { nameOf } = (kind === undefined ? {} : KINDS[kind]) as Partial<Kind>
   if (nameOf === undefined) return []
   const api = words[words.indexOf('--api') + 1]
-  const where = words.includes('--api') && api !== undefined ? api : (process.env['WEFT_API'] ?? DEFAULT_API)
+  const where = words.includes('--api') && api !== undefined ? api : apiOption.default
   const rows = await ask<View[]>(where, `/v1/${kind}`, { signal: AbortSignal.timeout(CAP) }).catch(() => [])
   return rows.map(nameOf)
 }

@@ -1,27 +1,15 @@
-import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Controller, createController, FakeHost } from '../../src/testing.ts'
+import { inProcess, weft as inProcessOfItsOwn, run } from './weft.ts'
 
-const run = promisify(execFile)
 const folder = mkdtempSync(join(tmpdir(), 'weft-cli-'))
 let host: FakeHost
 let controller: Controller
 
-/** The command in a process of its own, as an admin types it. */
-async function weft(...argv: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const env = { ...process.env, WEFT_API: controller.endpoints.api }
-  const args = ['--conditions=weft-source', join(import.meta.dirname, '../../src/bin.ts'), ...argv]
-  try {
-    return { code: 0, ...(await run(process.execPath, args, { env })) }
-  } catch (error) {
-    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string }
-    return { code, stdout, stderr }
-  }
-}
+const weft = (...argv: string[]) => inProcess(argv, { WEFT_API: controller.endpoints.api })
 
 beforeAll(async () => {
   host = await FakeHost.listen()
@@ -148,6 +136,17 @@ describe('validate', () => {
     expect(stderr).toMatch(/^ +\^/m)
     expect(stderr).toContain('did you mean "segmentation_id"?')
   })
+})
+
+test('in a process of its own, as an admin types it', async () => {
+  const env = { WEFT_API: controller.endpoints.api }
+  expect(await inProcessOfItsOwn(['get', 'ports', 'red-a', '-o', 'name'], env)).toEqual({
+    code: 0,
+    stdout: 'red-a\n',
+    stderr: '',
+  })
+  const { code, stdout } = await inProcessOfItsOwn(['get', 'ports', 'nobody'], env)
+  expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
 })
 
 test('help shows commands and examples', async () => {

@@ -2,6 +2,7 @@ import { execFile, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
+import { runCli } from '../../src/cli/cli.ts'
 import { type Controller, createController, FakeHost } from '../../src/testing.ts'
 
 export const run = promisify(execFile)
@@ -28,6 +29,36 @@ export async function weft(
   } catch (error) {
     const { code, stdout, stderr } = error as Result
     return { code, stdout, stderr }
+  }
+}
+
+/** The command in this process: the same words and exit codes, without the start. One at a time. */
+export async function inProcess(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<Result> {
+  const said = { stdout: '', stderr: '' }
+  const restore: (() => void)[] = []
+  for (const [name, value] of Object.entries(env)) {
+    const before = process.env[name]
+    restore.push(() => {
+      delete process.env[name]
+      if (before !== undefined) process.env[name] = before
+    })
+    process.env[name] = value
+  }
+  for (const stream of ['stdout', 'stderr'] as const) {
+    const { write } = process[stream]
+    restore.push(() => (process[stream].write = write))
+    process[stream].write = (text: string | Uint8Array) => {
+      said[stream] += text
+      return true
+    }
+  }
+  try {
+    return { code: await runCli(argv), ...said }
+  } finally {
+    for (const undo of restore) undo()
   }
 }
 
@@ -96,7 +127,7 @@ ports:
   }
 
   weft(...argv: readonly string[]): Promise<Result> {
-    return weft(argv, this.env)
+    return inProcess(argv, this.env)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

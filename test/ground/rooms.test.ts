@@ -194,9 +194,11 @@ const rooms: readonly Room[] = [
       '../main.ts',
       '../log.ts',
       '../api/read-model.ts',
+      '../doctor/doctor.ts',
       '../lab/labs.ts',
       '../../topology/problem.ts',
       'yargs',
+      'yaml',
     ],
     refused: [
       '../fabric/fabric.ts',
@@ -206,6 +208,19 @@ const rooms: readonly Room[] = [
       'node-openflow',
       'ovsdb-client',
     ],
+  },
+  {
+    file: 'src/doctor/example.ts',
+    allowed: [
+      './snapshot.ts',
+      '../fabric/host-config.ts',
+      '../../flows/br-int.ts',
+      '../../topology/network.ts',
+      'node-openflow',
+      'ovsdb-client',
+      'node:os',
+    ],
+    refused: ['../fabric/fabric.ts', '../api/read-model.ts', '../cli/cli.ts', '../lab/lab.ts', '../main.ts', 'yargs'],
   },
   {
     file: 'src/lab/example.ts',
