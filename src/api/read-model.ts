@@ -19,6 +19,8 @@ export interface Sources {
 
 export interface HostView {
   readonly name: string
+  /** `releasing` and `released`: Weft is to leave nothing on it, until it is adopted. */
+  readonly state: 'managed' | 'releasing' | 'released'
   readonly ovsdb: string
   readonly tunnel_ip: string | null
   readonly datapath_type: string
@@ -103,6 +105,7 @@ export function hostViews({ topology, inputs, fabric }: Sources): HostView[] {
     const session = fabric.hosts.get(host.name)
     return {
       name: host.name,
+      state: !fabric.isReleased(host.name) ? 'managed' : session?.clean ? 'released' : 'releasing',
       ovsdb: host.ovsdb ?? 'dials in',
       tunnel_ip: host.tunnel_ip ?? null,
       datapath_type: host.datapath_type,

@@ -6,6 +6,7 @@ import { describe } from './describe.ts'
 import { serveEvents } from './event-stream.ts'
 import { find } from './find.ts'
 import { type FlowFilter, flowViews } from './flow-view.ts'
+import { serveHosts } from './host-routes.ts'
 import { macViews } from './mac-view.ts'
 import { unknown } from './named.ts'
 import {
@@ -68,6 +69,7 @@ export function createApi(sources: Sources, actions: TopologyActions): FastifyIn
   })
   serveEvents(api, sources.events)
   serveTopology(api, actions)
+  serveHosts(api, sources)
   api.setNotFoundHandler(request => {
     throw new NotFound(`${request.method} ${request.url} is not served`)
   })

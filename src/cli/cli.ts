@@ -1,4 +1,4 @@
-import yargs from 'yargs'
+import yargs, { type Argv } from 'yargs'
 import { nearest } from '../../topology/nearest.ts'
 import { EndpointError } from '../endpoint.ts'
 import { LEVELS } from '../log.ts'
@@ -210,6 +210,34 @@ function commandLine(words: readonly string[], print: (text: string) => void, ex
       },
     )
     .command(
+      'adopt <host>',
+      'take a host in: bridges that are there become Weft’s; a released host is so no more',
+      builder =>
+        changeOptions(builder)
+          .option('replace-controller', {
+            type: 'boolean',
+            default: false,
+            describe: 'take other controllers away from its bridges, until release',
+          })
+          .option('carries-no-address', {
+            type: 'boolean',
+            default: false,
+            describe: 'vouch that no address of the host is on its bridges: a crash of the switch would cut it off',
+          })
+          .example('$0 adopt h1', 'what it would do; nothing is done')
+          .example('$0 adopt h1 --yes', 'does it'),
+      async args => (await import('./host.ts')).adopt(args, print),
+    )
+    .command(
+      'release <host>',
+      'leave nothing of Weft’s on a host, and keep off it until it is adopted',
+      builder =>
+        changeOptions(builder)
+          .example('$0 release h1', 'what it would do; nothing is done')
+          .example('$0 release h1 --yes', 'does it'),
+      async args => (await import('./host.ts')).release(args, print),
+    )
+    .command(
       'doctor [host]',
       'look whether a host is fit to be served, and say what cures it',
       builder => doctorOptions(builder),
@@ -262,6 +290,15 @@ function commandLine(words: readonly string[], print: (text: string) => void, ex
         EXIT.usage,
       )
     })
+}
+
+/** The options of a command that changes what a host is to Weft. */
+function changeOptions<Options>(builder: Argv<Options>) {
+  return builder
+    .positional('host', { type: 'string', demandOption: true, describe: 'a host of the topology' })
+    .option('yes', { type: 'boolean', default: false, describe: 'do it; without it, say what would be done' })
+    .option('output', { alias: 'o', choices: ['text', 'json'] as const, default: 'text' as const })
+    .option('api', apiOption)
 }
 
 function exitCodeOf(error: unknown): ExitCode {

@@ -69,6 +69,8 @@ export async function complete(
 const LIVE: Readonly<Record<string, (given: readonly string[]) => KindName | undefined>> = {
   get: ([kind, ...rest]) => (rest.length === 0 ? kindNamed(kind ?? '') : undefined),
   describe: ([kind, ...rest]) => (rest.length === 0 ? kindNamed(kind ?? '') : undefined),
+  adopt: given => (given.length === 0 ? 'hosts' : undefined),
+  release: given => (given.length === 0 ? 'hosts' : undefined),
   doctor: given => (given.length === 0 ? 'hosts' : undefined),
 }
 

@@ -33,6 +33,7 @@ export const KINDS = {
     narrow: { host: host => host.name },
     columns: [
       ['name', host => host.name],
+      ['state', host => host.state, { style: host => (host.state === 'managed' ? undefined : 'quiet') }],
       ['connected', host => host.connected, { style: host => yesOrNo(host.connected) }],
       ['settled', host => host.settled, { style: host => yesOrNo(host.settled) }],
       ['ovsdb', host => host.ovsdb],

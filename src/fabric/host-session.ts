@@ -1,4 +1,13 @@
-import { type Address, connectOvsdb, type Operation, type OvsdbSession, vswitch } from 'ovsdb-client'
+import {
+  type Address,
+  all,
+  connectOvsdb,
+  type Operation,
+  OvsdbError,
+  type OvsdbSession,
+  operations,
+  vswitch,
+} from 'ovsdb-client'
 import type { EventKind } from '../event.ts'
 import type { Logger } from '../log.ts'
 import { type AdoptionPlan, type Consent, planAdoption } from './adoption.ts'
@@ -29,6 +38,9 @@ const SELECTION = {
 
 /** Shortest and longest time between attempts to reach a host, ms. */
 const BACKOFF = { first: 100, last: 2_000 } as const
+
+/** How long a switch may take to follow its database, ms. */
+const SWITCH = 5_000
 
 /** What is wanted of a host besides what its own plugs decide. */
 export type HostWish = Omit<WantedHost, 'present'> & {
@@ -118,9 +130,23 @@ export class HostSession {
     return planAdoption(this.#connectedDatabase(), { ...this.#options.wish(), present: new Set() }, consent)
   }
 
-  /** Marks the bridges of a plan as Weft's; what is wanted of them follows from the mark. */
+  /**
+   * Marks the bridges of a plan as Weft's; what is wanted of them follows from the mark.
+   *
+   * Nothing else is written before the switch has let go of their controllers: if it saw ours come in the same moment, flows
+   * of theirs would stay.
+   */
   async adopt({ operations }: AdoptionPlan): Promise<void> {
-    if (operations.length > 0) await this.#session?.transact(vswitch, operations)
+    const session = this.#session
+    if (operations.length === 0 || session === undefined) return
+    this.#writing = true
+    this.#transactions++
+    try {
+      await transactInSwitch(session, operations, SWITCH)
+    } finally {
+      this.#writing = false
+      if (this.#session === session) this.#changed()
+    }
   }
 
   /** What releasing the host would do. @throws {Error} while its OVSDB is not connected. */
@@ -269,6 +295,34 @@ export class HostSession {
         if (this.#session === session && !this.#stale) this.#evaluate()
         this.#options.onProgress()
       })
+  }
+}
+
+/**
+ * Carries out operations and waits until ovs-vswitchd has followed them, as ovs-vsctl does: it writes into `cur_cfg` which
+ * `next_cfg` it has seen (ovs-vswitchd.conf.db(5)).
+ *
+ * @param timeout ms between two signs of life; a switch that is not there is not waited for any longer.
+ */
+async function transactInSwitch(session: OvsdbSession, steps: readonly Operation[], timeout: number): Promise<void> {
+  const { mutate, select, wait } = operations(vswitch)
+  const read = select('Open_vSwitch', all, ['next_cfg', 'cur_cfg'])
+  const results = await session.transact(vswitch, [
+    ...steps,
+    mutate('Open_vSwitch', all, [['next_cfg', '+=', 1]]),
+    read,
+  ])
+  const [root] = results.at(-1) as ReturnType<typeof read.result>
+  let current = root?.cur_cfg ?? 0
+  while (root !== undefined && current < root.next_cfg) {
+    const change = wait('Open_vSwitch', all, ['cur_cfg'], '!=', [{ cur_cfg: current }], timeout)
+    try {
+      const [, rows] = await session.transact(vswitch, [change, read])
+      current = rows[0]?.cur_cfg ?? root.next_cfg
+    } catch (error) {
+      if (error instanceof OvsdbError && error.error === 'timed out') return
+      throw error
+    }
   }
 }
 
