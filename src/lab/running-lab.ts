@@ -16,6 +16,9 @@ import { until } from './until.ts'
 /** The first port of `tcp`; each transfer takes the next one. */
 const TCP_PORTS = 20_000
 
+/** How long the last answer to a ping may take. */
+const ANSWER_MS = 1_000
+
 /**
  * A lab that is up: the hosts, guests and controller of a topology on this machine.
  *
@@ -112,7 +115,11 @@ export class Lab implements AsyncDisposable {
     return addressOf(this.#cage, this.#member(guest), this.#guest(guest))
   }
 
-  /** @param to an address, or a guest that has one. */
+  /**
+   * Sends echo requests, and tells how many of them were answered within a second of the last one.
+   *
+   * @param to an address, or a guest that has one.
+   */
   async ping(
     from: string,
     to: string,
@@ -121,13 +128,27 @@ export class Lab implements AsyncDisposable {
     checkPrograms(['ping'])
     const { count = 3, intervalMs = 200 } = options
     const address = await this.#addressOf(to)
-    const argv = ['ping', '-n', '-q', '-c', String(count), '-i', String(intervalMs / 1000), '-W', '1', address]
-    const { stdout, stderr } = await this.exec(from, argv, { timeoutMs: count * intervalMs + 10_000 })
-    const counts = /(\d+) packets transmitted, (\d+) received/.exec(stdout)
-    if (counts) return { sent: Number(counts[1]), received: Number(counts[2]) }
+    // Once one was answered, ping waits for the last answer no longer than twice the longest so far: on a busy machine that
+    // is too short. So it goes on sending while we wait.
+    const grace = Math.ceil(ANSWER_MS / intervalMs)
+    const interval = String(intervalMs / 1000)
+    const argv = ['stdbuf', '-oL', 'ping', '-n', '-c', String(count + grace), '-i', interval, '-W', '1', address]
+    const child = this.spawn(from, argv, { stdio: ['ignore', 'pipe', 'pipe'] })
+    const answered = new Set<number>()
+    createInterface(child.stdout!).on('line', line => {
+      const sequence = Number(/icmp_seq=(\d+) ttl=/.exec(line)?.[1])
+      if (sequence <= count) answered.add(sequence)
+      if (answered.size === count) child.kill('SIGINT')
+    })
+    let complaint = ''
+    child.stderr!.setEncoding('utf8').on('data', text => {
+      complaint += text
+    })
+    await new Promise<void>(resolve => child.once('close', () => resolve()))
+    if (complaint === '') return { sent: count, received: answered.size }
     // Without a route to it, nothing is sent at all.
-    if (/Network is unreachable/.test(stderr)) return { sent: 0, received: 0 }
-    throw new LabError(`ping from ${from}: ${stderr.trim()}`)
+    if (/Network is unreachable/.test(complaint)) return { sent: 0, received: 0 }
+    throw new LabError(`ping from ${from}: ${complaint.trim()}`)
   }
 
   /**

@@ -35,8 +35,22 @@ describe('addresses of a lab', () => {
   test('a host that dials in gets an address, and no port', () => {
     const layout = layoutOf('hosts:\n  a: { ovsdb: "tcp:198.18.0.1:6640" }\n  b: {}\n')
     expect(layout.hosts).toEqual([
-      { name: 'a', index: 1, address: '198.18.0.1', ovsdbPort: 6640 },
-      { name: 'b', index: 2, address: '198.18.0.2' },
+      { name: 'a', index: 1, address: '198.18.0.1', ovsdbPort: 6640, wires: [] },
+      { name: 'b', index: 2, address: '198.18.0.2', wires: [] },
+    ])
+  })
+
+  test('a physical network is one wire for all hosts that have it', () => {
+    const layout = layoutOf(
+      'hosts:\n  a: { bridge_mappings: { p2: br-x, p1: br-ex } }\n  b: { bridge_mappings: { p2: br-y } }\n',
+    )
+    expect(layout.lans).toEqual(['lan0', 'lan1'])
+    expect(layout.hosts.map(host => host.wires)).toEqual([
+      [
+        { interface: 'wire1', lan: 'lan1', bridge: 'br-x' },
+        { interface: 'wire0', lan: 'lan0', bridge: 'br-ex' },
+      ],
+      [{ interface: 'wire1', lan: 'lan1', bridge: 'br-y' }],
     ])
   })
 })
