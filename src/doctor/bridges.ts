@@ -10,7 +10,10 @@ const OWN: readonly string[] = [brInt.name, brTun.name]
 export const bridgeRules: readonly Rule[] = [
   function names({ intent, snapshot }) {
     const taken = bridgesOf(snapshot).filter(bridge => OWN.includes(bridge.name) && !bridge.external_ids.has(MARK))
-    const adopt = intent.name === undefined ? 'weft adopt HOST --yes' : `weft adopt ${intent.name} --yes`
+    const adopt = (bridge: string) =>
+      intent.name === undefined
+        ? `ovs-vsctl del-br ${bridge}  # or take it over, at the controller: weft adopt HOST --yes`
+        : `weft adopt ${intent.name} --yes  # at the controller; or on the host: ovs-vsctl del-br ${bridge}`
     const bridges = taken.map((bridge): Finding => {
       const guests = interfacesOf(snapshot, bridge).filter(row => row.external_ids.has('iface-id')).length
       const others = bridge.controller.size === 0 ? '' : ', with a controller of somebody else'
@@ -18,7 +21,7 @@ export const bridgeRules: readonly Rule[] = [
         level: 'error',
         what: `bridge ${bridge.name} is there and not Weft’s: ${guests} guests${others}`,
         why: 'Weft leaves alone what it did not make; taking it over removes the flows it has',
-        cure: `${adopt}   (at the controller), or ovs-vsctl del-br ${bridge.name}`,
+        cure: adopt(bridge.name),
       }
     })
     const ports = [...snapshot.Port.values()]
@@ -109,8 +112,8 @@ export const bridgeRules: readonly Rule[] = [
           findings.push({
             level: 'warning',
             what: `bridge ${name} does not reach Weft at ${row.target}${errorOf(row)}`,
-            why: 'it keeps the flows it has and learns of nothing new',
-            cure: `nc -zv ${hostAndPort(row.target)}   (and --advertise of weft run)`,
+            why: 'it keeps the flows it has and learns of nothing new (the database may be five seconds behind)',
+            cure: `nc -zv ${hostAndPort(row.target)}  # and --advertise of weft run`,
           })
         }
         return findings.length === 0 ? [ok(`bridge ${name} is Weft’s and as it should be`)] : findings

@@ -28,9 +28,7 @@ export async function examineHost({ ovsdb, openflow, intent }: DoctorOptions): P
   } catch (error) {
     if (!(error instanceof SchemaMismatch)) throw error
     const why = 'Weft reads or writes what this release of Open vSwitch does not have'
-    return [
-      { level: 'error', what: error.message, why, cure: 'apt-get install openvswitch-switch   (a newer release)' },
-    ]
+    return [{ level: 'error', what: error.message, why, cure: 'apt-get install openvswitch-switch  # a newer release' }]
   } finally {
     session.close()
   }

@@ -12,7 +12,7 @@ export interface Finding {
   readonly what: string
   /** Why it matters; empty where nothing does. */
   readonly why: string
-  /** The command that cures it, or tells what could not be told from here; on the host, unless it says otherwise. */
+  /** The command that cures it, or tells what could not be told from here: for a shell on the host, unless its comment says otherwise. */
   readonly cure?: string
 }
 

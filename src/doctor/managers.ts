@@ -2,6 +2,12 @@ import { errorOf, hostAndPort } from './bridges.ts'
 import { type Finding, ok, type Rule } from './finding.ts'
 import { rootOf } from './snapshot.ts'
 
+/** The command that leaves these managers and no others. */
+function setManagers(managers: readonly { readonly target: string }[]): string {
+  const targets = managers.map(row => row.target)
+  return targets.length === 0 ? 'ovs-vsctl del-manager' : `ovs-vsctl set-manager ${targets.join(' ')}`
+}
+
 /** How the host's OVSDB and its controller find each other. */
 export const managerRules: readonly Rule[] = [
   function targets({ intent, snapshot }) {
@@ -15,7 +21,7 @@ export const managerRules: readonly Rule[] = [
               level: 'warning',
               what: `its OVSDB does not reach ${row.target}${errorOf(row)}`,
               why: 'a manager that is gone is asked for ever; one that is meant to be there does not hear of this host',
-              cure: `nc -zv ${hostAndPort(row.target)}; ovs-vsctl del-manager   (then set-manager with those that are left)`,
+              cure: `${setManagers(managers.filter(one => one !== row))}  # when ${hostAndPort(row.target)} is gone for good`,
             },
           ],
     )
@@ -26,7 +32,7 @@ export const managerRules: readonly Rule[] = [
         level: 'warning',
         what: `two managers are one: ${rows.map(row => row.target).join(', ')} are all ${place}`,
         why: 'each is a session of its own, and both would be told and write the same',
-        cure: `ovs-vsctl del-manager; ovs-vsctl set-manager ${rows[0]!.target}`,
+        cure: setManagers(managers.filter(row => row === rows[0] || !rows.includes(row))),
       })
     }
     if (intent.dialsIn && dialling.length === 0) {

@@ -16,7 +16,7 @@ export const softwareRules: readonly Rule[] = [
           level: 'unknown',
           what: 'the version of Open vSwitch cannot be told from here',
           why: 'OVSDB has it only where ovs-ctl started Open vSwitch, and no bridge could be asked by OpenFlow',
-          cure: 'ovs-vswitchd --version   (or --openflow ENDPOINT of a bridge that listens)',
+          cure: 'ovs-vswitchd --version  # or --openflow ENDPOINT of a bridge that listens',
         },
       ]
     }
@@ -24,7 +24,7 @@ export const softwareRules: readonly Rule[] = [
     const what = `Open vSwitch ${version}${told === undefined ? ', as its database says' : ', as its bridges say'}`
     if (major < TRIED[0] || (major === TRIED[0] && minor < TRIED[1])) {
       const why = `Weft is tested with ${TRIED.join('.')} and newer`
-      return [{ level: 'warning', what, why, cure: 'apt-get install openvswitch-switch   (of a newer release)' }]
+      return [{ level: 'warning', what, why, cure: 'apt-get install openvswitch-switch  # of a newer release' }]
     }
     return major === 3 && minor === 1 && patch < 3
       ? [
@@ -70,7 +70,7 @@ export const softwareRules: readonly Rule[] = [
 
   function datapath({ intent: { datapathType }, snapshot, machine }) {
     const types = rootOf(snapshot)?.datapath_types ?? new Set()
-    const cure = 'set datapath_type of the host in the topology'
+    const cure = '# set datapath_type of the host in the topology'
     if (types.size > 0 && !types.has(datapathType)) {
       const what = `it has no ${datapathType} datapath: ${[...types].sort().join(', ')}`
       return [{ level: 'error', what, why: 'its bridges are to have that datapath', cure }]
@@ -88,7 +88,14 @@ export const softwareRules: readonly Rule[] = [
       machine === undefined
         ? 'whether the kernel has the system datapath cannot be told from here'
         : 'the kernel has not loaded the system datapath'
-    return [{ level, what, why: 'bridges without it do not come to be', cure: `modprobe openvswitch   (or ${cure})` }]
+    return [
+      {
+        level,
+        what,
+        why: 'bridges without it do not come to be',
+        cure: `modprobe openvswitch  ${cure.replace('#', '# or')}`,
+      },
+    ]
   },
 
   function tunnels({ intent: { tunnelIp }, snapshot }) {
@@ -101,7 +108,7 @@ export const softwareRules: readonly Rule[] = [
         level: tunnelIp === undefined ? 'warning' : 'error',
         what: `it cannot make ${missing.join(' and ')} ports`,
         why: 'networks of these types would not reach other hosts',
-        cure: 'apt-get install openvswitch-switch   (a whole build; with the system datapath: modprobe vport-vxlan vport-gre)',
+        cure: 'apt-get install openvswitch-switch  # a whole build; with the system datapath: modprobe vport-vxlan vport-gre',
       },
     ]
   },

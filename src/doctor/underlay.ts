@@ -55,7 +55,7 @@ export const underlayRules: readonly Rule[] = [
           level: 'error',
           what: `the MTU of ${narrow.name} is ${narrow.mtu}, and tunnelled packets have up to ${outerMtu} bytes`,
           why: 'large packets of guests would be lost without a word',
-          cure: `ip link set ${narrow.name} mtu ${outerMtu}   (or a smaller mtu of the networks)`,
+          cure: `ip link set ${narrow.name} mtu ${outerMtu}  # or a smaller mtu of the networks`,
         },
       ]
     }
@@ -84,7 +84,7 @@ export const underlayRules: readonly Rule[] = [
         level: 'unknown',
         what: `whether the guests on veth (${pairs.join(', ')}) leave checksums to their link cannot be told from here`,
         why: 'through the userspace datapath such packets keep a wrong checksum: ping works, TCP never connects',
-        cure: 'ethtool -K eth0 tx off   (in each guest)',
+        cure: 'ethtool -K eth0 tx off  # in each guest',
       },
     ]
   },
