@@ -29,7 +29,7 @@ const OUTPUT_ACTION = 16
 const OUTPUT_PORT = 4
 
 /** ms without an answer after which a question is taken as lost. */
-const LOST_AFTER = 1_000
+const LOST_AFTER = 3_000
 
 export interface Tally {
   /** Packet-outs that carried the right frame to the right port. */
@@ -37,7 +37,9 @@ export interface Tally {
   /** Those that did not. */
   wrong: number
   flowMods: number
+  /** Questions that were given up, and answers to what was asked no more: late, or a second time. */
   lost: number
+  stale: number
 }
 
 /** A packet-in that waits for its answer; it is sent again and again with other addresses. */
@@ -51,7 +53,7 @@ interface Question {
 
 /** A switch that keeps some frames outstanding, from and to random stations, and looks where the controller sends them. */
 export class AskingSwitch implements ConnectionHandlers {
-  readonly tally: Tally = { answers: 0, wrong: 0, flowMods: 0, lost: 0 }
+  readonly tally: Tally = { answers: 0, wrong: 0, flowMods: 0, lost: 0, stale: 0 }
   /** Resolves when every station has been heard once. */
   readonly learned: Promise<void>
   readonly #connection: OpenFlowConnection
@@ -154,11 +156,16 @@ export class AskingSwitch implements ConnectionHandlers {
     const frame = end - FRAME
     if (!this.#checked) this.#check(bytes.subarray(start, end))
     const question = this.#questions[(bytes[frame + SLOT]! << 8) | bytes[frame + SLOT + 1]!]
+    if (question !== undefined && getUint32(bytes, frame + LIFE) !== question.life) {
+      this.tally.stale++
+      return
+    }
     const port = getUint32(bytes, frame - OUTPUT_ACTION + OUTPUT_PORT)
     if (question === undefined || !this.#carries(question, bytes, frame) || port !== question.expected) {
       this.tally.wrong++
-      if (question === undefined) return
-    } else this.tally.answers++
+      return
+    }
+    this.tally.answers++
     if (question.expected === PORT.FLOOD && ++this.#confirmed === this.#macs) this.#onLearned()
     this.#ask(question)
   }

@@ -68,6 +68,7 @@ function summary(runs: readonly Figures[]) {
     flow_mods_each: round(sum('flowMods') / sum('answers')),
     wrong: sum('wrong'),
     lost: sum('lost'),
+    stale: sum('stale'),
   }
 }
 
@@ -75,9 +76,11 @@ async function run(start: (folder: string) => Promise<Running>, version: Version
   const folder = mkdtempSync(join(tmpdir(), 'weft-bench-'))
   const { child, port } = await start(folder)
   const switches: AskingSwitch[] = []
-  const look = setInterval(() => {
+  // Once what has come in has been read.
+  const lookAll = () => {
     for (const one of switches) one.look()
-  }, 250)
+  }
+  const look = setInterval(() => setImmediate(lookAll), 250)
   try {
     for (let n = 1; n <= SWITCHES; n++) {
       switches.push(await AskingSwitch.connect(port, version, BigInt(n), STATIONS, OUTSTANDING))
@@ -94,6 +97,7 @@ async function run(start: (folder: string) => Promise<Running>, version: Version
       // From the start: a wrong answer is wrong at any time.
       wrong: after.wrong,
       lost: after.lost,
+      stale: after.stale,
       perSecond: (answers / elapsed) * 1000,
       cpuUs: (used / answers) * 1000,
       load: used / elapsed,
@@ -108,7 +112,7 @@ async function run(start: (folder: string) => Promise<Running>, version: Version
 }
 
 function total(switches: readonly AskingSwitch[]): Tally {
-  const sum: Tally = { answers: 0, wrong: 0, flowMods: 0, lost: 0 }
+  const sum: Tally = { answers: 0, wrong: 0, flowMods: 0, lost: 0, stale: 0 }
   for (const { tally } of switches) for (const key of Object.keys(sum) as (keyof Tally)[]) sum[key] += tally[key]
   return sum
 }
