@@ -71,6 +71,8 @@ describe('two tenants with the same addresses on three hosts', () => {
     )
     await lab.exec('red-a', ['ip', 'neighbour', 'replace', '10.0.0.77', 'lladdr', mac_address, 'dev', 'eth0'])
     await lab.exec('red-a', ['ping', '-c', '3', '-i', '0.02', '-W', '1', '10.0.0.77'])
+    for (const peer of ['red-b', 'red-c'])
+      expect(await lab.ping('red-a', peer, { count: 1 })).toMatchObject({ received: 1 })
     expect(await stopped(watched)).toEqual([])
   })
 
@@ -84,6 +86,9 @@ describe('two tenants with the same addresses on three hosts', () => {
   test('broadcast reaches every guest of its network once', async () => {
     const watched = await captures('arp and arp[24:4] = 0x0a0000c8', ['red-b', 'red-c'])
     await lab.exec('red-a', ['arping', '-c', '2', '-w', '1', '-I', 'eth0', '10.0.0.200'])
+    // What was sent before on the same way has arrived when this is answered.
+    for (const peer of ['red-b', 'red-c'])
+      expect(await lab.ping('red-a', peer, { count: 1 })).toMatchObject({ received: 1 })
     for (const capture of watched) expect(await capture.stop()).toHaveLength(2)
   })
 
