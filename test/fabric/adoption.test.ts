@@ -185,6 +185,25 @@ describe('adopt', () => {
     expect(bridge(host, 'br-int')).toEqual(before)
   })
 
+  test('the bridge of a physical network keeps its card, as the way there', async () => {
+    const host = await FakeHost.listen()
+    disposing.push(() => host.close())
+    host.ovsdb.addBridge('br-ex')
+    transact(
+      host,
+      insert('Interface', { name: 'eth1' }, 'card'),
+      insert('Port', { name: 'eth1', interfaces: [named('card')] }, 'port'),
+      mutate('Bridge', [['name', '==', 'br-ex']], [['ports', 'insert', [named('port')]]]),
+    )
+    const controller = await start(host)
+    await connected(controller)
+    const consent = { ...NOTHING_SAID, carriesNoAddress: true }
+    const { steps } = await controller.fabric.adopt('h1', consent)
+    expect(steps).toContain('port eth1 stays, and is taken as a way to the physical network of br-ex')
+    await controller.settled(5_000)
+    expect([...controller.inputs.hosts.values()][0]?.providers['physnet1']?.uplinks).toHaveLength(1)
+  })
+
   test('what is vouched for is believed', async () => {
     const host = await foreignHost()
     setInterface(host, 'br-int', { admin_state: 'up' })
