@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { EventsView } from '../../src/api/event-log.ts'
 import type { LeaseView, PortView, StatusView } from '../../src/api/read-model.ts'
 import { ask } from '../../src/cli/client.ts'
 import { createLab, type Lab } from '../../src/lab/lab.ts'
@@ -84,6 +85,13 @@ describe('DHCP by packet-in, with the clients that guests run', () => {
     const held = async () =>
       (await ask<readonly LeaseView[]>(lab.apiEndpoint, '/v1/leases')).some(lease => lease.port === 'red-b')
     await expect.poll(held, { timeout: 5_000, interval: 10 }).toBe(false)
+    const { events } = await ask<EventsView>(lab.apiEndpoint, '/v1/events')
+    const told = events.filter(({ kind, subject }) => kind.startsWith('lease-') && subject === 'port red-b')
+    // The renewal is no news.
+    expect(told.map(({ kind, message }) => `${kind}: ${message}`)).toEqual([
+      `lease-granted: ${await addressOf('red-b')} on h1`,
+      'lease-released: on h1',
+    ])
   })
 
   test('a network with enable_dhcp: false is served by nobody', async () => {
