@@ -6,7 +6,8 @@ import { Cage, OUTSIDE_ALL_MEMBERS } from '../../src/lab/cage.ts'
 
 // mininet's own switches (Open vSwitch, userspace datapath) and hosts, in a cage: its cleaning up kills by name.
 
-const BIN = join(import.meta.dirname, '../../src/bin.ts')
+const CHECKOUT = join(import.meta.dirname, '../..')
+const BIN = join(CHECKOUT, 'src/bin.ts')
 const SCRIPT = join(import.meta.dirname, 'mininet-network.py')
 const ENV = { OVS_RUNDIR: '/run/ovs', OVS_LOGDIR: '/run/ovs', OVS_DBDIR: '/run/ovs' }
 const NUMBERS = [...Array(20).keys()]
@@ -14,11 +15,15 @@ const TCP_BYTES = 2_000_000
 
 const SET_UP = `
 mount -t tmpfs tmpfs /run
+mkdir -p /run/ovs /run/netns /run/checkout
+# It removes files in /tmp, where the checkout may be.
+mount --bind "$CHECKOUT" /run/checkout
 mount -t tmpfs tmpfs /tmp
+mkdir -p "$CHECKOUT"
+mount --bind /run/checkout "$CHECKOUT"
 # mininet would raise limits of the whole machine.
 mount --bind /proc/sys /proc/sys
 mount -o remount,bind,ro /proc/sys
-mkdir -p /run/ovs /run/netns
 echo '{}' > /run/topology.yaml
 ovsdb-tool create /run/ovs/conf.db /usr/share/openvswitch/vswitch.ovsschema
 ovsdb-server /run/ovs/conf.db --remote=punix:/run/ovs/db.sock --pidfile --detach --log-file
@@ -31,7 +36,9 @@ let port: string
 
 beforeAll(async () => {
   cage = await Cage.open()
-  await cage.script(OUTSIDE_ALL_MEMBERS, 'Open vSwitch', `(${SET_UP}) >/dev/null 2>&1`, { env: ENV })
+  await cage.script(OUTSIDE_ALL_MEMBERS, 'Open vSwitch', `(${SET_UP}) >/dev/null 2>&1`, {
+    env: { ...ENV, CHECKOUT },
+  })
   const argv = ['run', '--unmanaged', 'learn', '--topology', '/run/topology.yaml', '--state', '/run/weft']
   const endpoints = [
     '--openflow',
