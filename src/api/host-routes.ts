@@ -15,21 +15,21 @@ export interface HostChangeView {
   readonly done: boolean
 }
 
-type Body = Readonly<Partial<Record<'dry_run' | 'replace_controller' | 'carries_no_address', unknown>>> | null
 interface Request {
   readonly Params: { readonly name: string }
-  readonly Body: Body
+  readonly Body: unknown
 }
 
 /** Serves how a host is taken in and let go. */
 export function serveHosts(api: FastifyInstance, { fabric }: Sources): void {
   api.post<Request>('/v1/hosts/:name/adopt', async ({ params: { name }, body }): Promise<HostChangeView> => {
     const session = sessionOf(fabric, name)
+    const said = flags(body, ['dry_run', 'replace_controller', 'carries_no_address'])
+    const dryRun = said.has('dry_run')
     const consent = {
-      replaceController: flag(body, 'replace_controller'),
-      carriesNoAddress: flag(body, 'carries_no_address'),
+      replaceController: said.has('replace_controller'),
+      carriesNoAddress: said.has('carries_no_address'),
     }
-    const dryRun = flag(body, 'dry_run')
     if (!session.connected) throw new Conflict(`host ${name}: its OVSDB is not connected`)
     const { steps, refusals } = dryRun ? fabric.planAdoption(name, consent) : await fabric.adopt(name, consent)
     if (!dryRun && refusals.length > 0) throw new Conflict(`host ${name} is not adopted:\n${refusals.join('\n')}`)
@@ -37,10 +37,11 @@ export function serveHosts(api: FastifyInstance, { fabric }: Sources): void {
   })
   api.post<Request>('/v1/hosts/:name/release', async ({ params: { name }, body }): Promise<HostChangeView> => {
     const session = sessionOf(fabric, name)
+    const dryRun = flags(body, ['dry_run']).has('dry_run')
     const { steps } = session.connected
       ? fabric.planRelease(name)
       : { steps: ['its OVSDB is not connected: what is Weft’s goes as soon as it is'] }
-    const done = !flag(body, 'dry_run') && (await fabric.release(name))
+    const done = !dryRun && (await fabric.release(name))
     return { host: name, steps, refusals: [], done }
   })
 }
@@ -51,8 +52,13 @@ function sessionOf(fabric: Fabric, name: string) {
   return session
 }
 
-function flag(body: Body, name: keyof NonNullable<Body>): boolean {
-  const value = body?.[name] ?? false
-  if (typeof value !== 'boolean') throw new BadRequest(`${name}: true or false`)
-  return value
+/** The flags that a body sets. What is misspelt is refused: nobody is to do what he wanted to try. */
+function flags(body: unknown, known: readonly string[]): ReadonlySet<string> {
+  const set = new Set<string>()
+  for (const [name, value] of Object.entries(body ?? {})) {
+    if (!known.includes(name)) throw new BadRequest(`${name}: unknown; known are ${known.join(', ')}`)
+    if (typeof value !== 'boolean') throw new BadRequest(`${name}: true or false`)
+    if (value) set.add(name)
+  }
+  return set
 }

@@ -75,8 +75,7 @@ function hardwareAddressOf(host: string, bridge: string): string {
   return `02:${digits.match(/../g)!.join(':')}`
 }
 
-/** A port as Weft makes it. */
-export interface WantedPort {
+interface WantedPort {
   readonly name: string
   readonly type: string
   readonly options: Readonly<Record<string, string>>

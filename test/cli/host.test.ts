@@ -1,5 +1,6 @@
 import { operations, vswitch } from 'ovsdb-client'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { ask } from '../../src/cli/client.ts'
 import { Site } from './weft.ts'
 
 /** A command is a process of its own, and some tests here start eight, ms. */
@@ -58,6 +59,16 @@ test(
   },
   PATIENCE,
 )
+
+test.each([
+  ['adopt', { dryrun: true }, 'dryrun: unknown; known are dry_run, replace_controller, carries_no_address'],
+  ['release', { dry_run: 'yes' }, 'dry_run: true or false'],
+])('the API refuses what it does not understand: %s %j', async (verb, body, message) => {
+  const before = bridges()
+  const asked = ask(site.controller.endpoints.api, `/v1/hosts/h1/${verb}`, { method: 'POST', body })
+  await expect(asked).rejects.toThrow(message)
+  expect(bridges()).toEqual(before)
+})
 
 test.each([
   ['adopt h2', 1, 'there is no host h2'],

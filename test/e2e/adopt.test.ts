@@ -82,6 +82,25 @@ beforeAll(async () => {
 })
 afterAll(() => lab?.down())
 
+test('a bridge of Weft’s with a guest stays at release, and joins nobody', async () => {
+  await lab.plug('red-a')
+  await lab.plug('blue-a')
+  await lab.settled()
+  await change('h1', 'release')
+  expect(await lab.vsctl('h1', 'list-br')).toBe('br-int\nbr-underlay\n')
+  expect(await lab.vsctl('h1', 'list-ports', 'br-int')).toBe('tapblue-a\ntapred-a\n')
+  expect((await lab.vsctl('h1', 'get-fail-mode', 'br-int')).trim()).toBe('secure')
+  expect(await lab.ofctl('h1', '-O', 'OpenFlow15', 'dump-flows', 'br-int')).not.toMatch(/cookie|actions/)
+  for (const guest of ['red-a', 'blue-a']) await lab.unplug(guest)
+  await change('h1', 'adopt')
+  await lab.settled()
+  expect((await lab.vsctl('h1', 'get', 'Bridge', 'br-int', 'external_ids:weft')).trim()).toBe('adopted')
+  await change('h1', 'release')
+  await lab.vsctl('h1', 'del-br', 'br-int')
+  await change('h1', 'adopt')
+  await lab.settled()
+})
+
 describe.each([
   ['h1', 'without a controller', [], {}],
   [
