@@ -140,7 +140,21 @@ describe.each([
   })
 
   test('adopted, it serves guests; what is foreign is as it was', async () => {
-    await change(host, 'adopt', consent)
+    // While the switch has not let go of their controller, and of its flows, ours is not set.
+    const signal = (name: string) =>
+      lab.exec(host, ['sh', '-c', `kill -${name} $(cat /run/openvswitch/ovs-vswitchd.pid)`])
+    await signal('STOP')
+    const adopted = change(host, 'adopt', consent)
+    const mark = async () => (await lab.vsctl(host, 'get', 'Bridge', 'br-int', 'external_ids')).includes('weft=adopted')
+    try {
+      await until(mark, 'the mark', 5_000)
+      for (let asked = 0; asked < 5; asked++) {
+        expect((await lab.vsctl(host, 'get', 'Bridge', 'br-int', 'controller')).trim()).toBe('[]')
+      }
+    } finally {
+      await signal('CONT')
+    }
+    await adopted
     await lab.settled()
     const guests = lab.layout.guests.filter(guest => guest.host === host).map(guest => guest.name)
     for (const guest of guests) await lab.plug(guest)
