@@ -1,5 +1,6 @@
 import { type Action, type Field, fields, PORT } from 'node-openflow'
 import { hasField, readField, writeField } from './fields.ts'
+import { popTag, pushTag } from './tags.ts'
 import { Unsupported } from './unsupported.ts'
 import type { Visit, Walk } from './walk.ts'
 
@@ -26,11 +27,10 @@ const ACTIONS: { readonly [T in Action['type']]?: (walk: Walk, visit: Visit, act
   clone: (walk, visit, { actions }) => walk.actions({ ...visit, packet: visit.packet.clone() }, actions),
   meter: (walk, { bridge }, { meterId }) => walk.steps.push({ kind: 'meter', bridge: bridge.name, meterId }),
   push_vlan: (_walk, { packet }, { ethertype }) => {
-    if (packet.tags.length >= MAX_TAGS) throw new Unsupported(`more than ${MAX_TAGS} VLAN tags`)
-    packet.tags = [{ tpid: ethertype, tci: 0 }, ...packet.tags]
+    packet.tags = pushTag(packet.tags, ethertype)
   },
   pop_vlan: (_walk, { packet }) => {
-    packet.tags = packet.tags.slice(1)
+    packet.tags = popTag(packet.tags)
   },
   set_field: (walk, visit, { field, value, mask = field.ones }) => {
     write(walk, visit, field, BigInt(value), BigInt(mask))
@@ -50,8 +50,6 @@ const ACTIONS: { readonly [T in Action['type']]?: (walk: Walk, visit: Visit, act
 const SAME_TABLE = 0xff
 /** The reserved ports among those of 16 bits. */
 const FIRST_RESERVED = 0xff00
-/** As many as Open vSwitch can push. */
-const MAX_TAGS = 2
 
 /** Does what an action says. @throws {Unsupported} */
 export function perform(walk: Walk, visit: Visit, action: Action): void {

@@ -1,8 +1,8 @@
-import { type Field, type FieldName, fields, VLAN_PRESENT } from 'node-openflow'
-import { EtherType } from '../packet/ethernet.ts'
+import { type Field, type FieldName, fields } from 'node-openflow'
 import type { HeaderName } from './headers.ts'
-import type { Packet, Tag } from './packet.ts'
+import type { Packet } from './packet.ts'
 import { rewrite } from './rewrite.ts'
+import { writeTag } from './tags.ts'
 import { Unsupported } from './unsupported.ts'
 
 /** How a field of a packet is read and written. Values are bigints whatever the width. */
@@ -91,21 +91,14 @@ function read({ bytes, headers }: Packet, { header, offset, bytes: count }: Plac
   return value
 }
 
-/** Some bits of the outermost tag's control information, seen as the 16 bits of `vlan_tci`. */
-function inTag(mask: bigint, shift = 0n): Access {
-  return {
-    read: ({ tags: [tag] }) => (tciOf(tag) & mask) >> shift,
-    write(packet, value) {
-      const [tag, ...inner] = packet.tags
-      const tci = Number((tciOf(tag) & ~mask) | (value << shift))
-      // Without its presence bit the tag goes, with it one comes if there is none (ovs-fields(7), VLAN Fields).
-      if ((tci & VLAN_PRESENT) === 0) packet.tags = inner
-      else packet.tags = [{ tpid: tag?.tpid ?? EtherType.vlan, tci: tci & ~VLAN_PRESENT }, ...inner]
-    },
-  }
-}
-
-const tciOf = (tag: Tag | undefined): bigint => (tag === undefined ? 0n : BigInt(tag.tci | VLAN_PRESENT))
+/** Some bits of the outermost tag's control information, which without a tag is zero (ovs-fields(7), VLAN Fields). */
+const inTag = (mask: bigint, shift = 0n): Access => ({
+  read: ({ tags: [{ tci }] }) => (BigInt(tci) & mask) >> shift,
+  write(packet, value) {
+    const rest = BigInt(packet.tags[0].tci) & ~mask
+    packet.tags = writeTag(packet.tags, Number(rest | (value << shift)))
+  },
+})
 
 /** Metadata: not in the frame. */
 const inContext = (field: Field): Access => ({

@@ -158,12 +158,8 @@ const SETTERS: Readonly<Record<string, Readonly<Record<string, Setter>>>> = {
     },
   },
   udp: {
-    src: ({ udp }, change) => {
-      udp!.sourcePort = change(udp!.sourcePort)
-    },
-    dst: ({ udp }, change) => {
-      udp!.destinationPort = change(udp!.destinationPort)
-    },
+    src: (frame, change) => setUdpPort(frame, 'sourcePort', change),
+    dst: (frame, change) => setUdpPort(frame, 'destinationPort', change),
   },
   icmp: {
     type: ({ icmp }, change) => {
@@ -173,6 +169,21 @@ const SETTERS: Readonly<Record<string, Readonly<Record<string, Setter>>>> = {
       icmp!.code = change(icmp!.code)
     },
   },
+}
+
+/** The first of several fragments is not read beyond IP; those that are tried have no UDP checksum. */
+function setUdpPort(
+  { udp, ipv4 }: Frame,
+  port: 'sourcePort' | 'destinationPort',
+  change: (old: number) => number,
+): void {
+  if (udp !== undefined) udp[port] = change(udp[port])
+  else {
+    const payload = Buffer.from(ipv4!.payload)
+    const at = port === 'sourcePort' ? 0 : 2
+    payload.writeUInt16BE(change(payload.readUInt16BE(at)), at)
+    ipv4!.payload = new Uint8Array(payload)
+  }
 }
 
 function set(frame: Uint8Array, { name: header, terms }: Term): Uint8Array {

@@ -18,14 +18,21 @@ export interface Effort {
   readonly seed?: number
 }
 
+export interface Agreement {
+  /** Packets that were treated alike, host by host. */
+  readonly compared: number
+  /** Those of them that left their host in some way. */
+  readonly left: number
+}
+
 /**
  * Random fabrics, packets of random guests followed through every host they come to: at each the interpreter lets leave what
- * ovs-vswitchd would. Resolves with the number of packets compared.
+ * ovs-vswitchd would.
  *
  * @throws {Error} with the smallest counterexample, Open vSwitch's trace in it.
  */
-export async function pipelineAgrees(oracle: TraceOracle, { runs, packets, seed }: Effort): Promise<number> {
-  let compared = 0
+export async function pipelineAgrees(oracle: TraceOracle, { runs, packets, seed }: Effort): Promise<Agreement> {
+  const tally = { compared: 0, left: 0 }
   const sending = fabricPlan
     .filter(({ ports }) => ports.some(({ host }) => host !== undefined))
     .chain(plan =>
@@ -35,7 +42,7 @@ export async function pipelineAgrees(oracle: TraceOracle, { runs, packets, seed 
         strays: fc.array(stray(plan), { minLength: packets / 10, maxLength: packets / 10 }),
       }),
     )
-  await fc.assert(
+  const details = await fc.check(
     fc.asyncProperty(sending, async ({ plan, frames, strays }) => {
       const { hosts, fabric } = fabricOf(rowsOfPlan(plan))
       const passages = [
@@ -45,15 +52,14 @@ export async function pipelineAgrees(oracle: TraceOracle, { runs, packets, seed 
       for (const { name, bridges } of hosts) {
         for (const { name, flows, groups } of bridges) await oracle.install(name as BridgeName, flows, groups)
         for (const { host, arrival, passage } of passages) {
-          if (host !== name) continue
-          await agree(oracle, arrival, leavingOf(passage))
-          compared++
+          if (host === name) await agree(oracle, arrival, leavingOf(passage), tally)
         }
       }
     }),
     { numRuns: runs, ...(seed === undefined ? {} : { seed }) },
   )
-  return compared
+  conclude(details)
+  return tally
 }
 
 /** A frame that says it comes from another host, or from none. */
@@ -78,12 +84,11 @@ const stray = ({ hosts, ports }: FabricPlan): fc.Arbitrary<{ host: string; arriv
 
 /**
  * Random flows and groups in both bridges, random packets of a guest: the interpreter lets leave what ovs-vswitchd would.
- * Resolves with the number of packets that left somehow.
  *
  * @throws {Error} with the smallest counterexample, Open vSwitch's trace in it.
  */
-export async function tablesAgree(oracle: TraceOracle, { runs, packets, seed }: Effort): Promise<number> {
-  let left = 0
+export async function tablesAgree(oracle: TraceOracle, { runs, packets, seed }: Effort): Promise<Agreement> {
+  const tally = { compared: 0, left: 0 }
   const guests = MACS.slice(0, 3).map((mac, index) => ({ name: '', network: 0, host: 0, mac, ips: [IPS[index]!] }))
   const arrival = fc
     .record({ port: fc.constantFrom(10, 11, 12), layers: fc.oneof(...guests.map(frameFrom)) })
@@ -94,7 +99,7 @@ export async function tablesAgree(oracle: TraceOracle, { runs, packets, seed }: 
     overlay: bridgeContents,
     arrivals: fc.array(arrival, { minLength: packets, maxLength: packets }),
   })
-  await fc.assert(
+  const details = await fc.check(
     fc.asyncProperty(trial, async ({ inside, overlay, arrivals }) => {
       const bridges: Bridge[] = []
       for (const [name, { flows, groups }] of [
@@ -110,21 +115,30 @@ export async function tablesAgree(oracle: TraceOracle, { runs, packets, seed }: 
       const host = new Switch(bridges)
       for (const arrival of arrivals) {
         const leaving = attempt(host, arrival)
-        if (leaving === undefined) continue
-        await agree(oracle, arrival, leaving)
-        if (leaving.outputs.length + leaving.packetIns.length > 0) left++
+        if (leaving !== undefined) await agree(oracle, arrival, leaving, tally)
       }
     }),
     { numRuns: runs, ...(seed === undefined ? {} : { seed }) },
   )
-  return left
+  conclude(details)
+  return tally
 }
 
-/** `undefined` where the interpreter says that it does not know: a third VLAN tag. */
+/** More than a walk to the depth limit takes, less than fills 64 kB. */
+const MANY_STEPS = 500
+
+/** `undefined` where the two cannot be compared. */
 function attempt(host: Switch, arrival: Arrival): Leaving | undefined {
   try {
-    return leavingOf(walk(host, arrival))
+    const passage = walk(host, arrival)
+    // Open vSwitch has two more limits than the interpreter: 64 kB of datapath actions, and when a packet leaves by a tunnel it
+    // counts the tables of the bridge below.
+    const { steps } = passage
+    const isTunnelled = steps.some(step => step.kind === 'output' && /vxlan|gre/.test(step.port))
+    if (steps.length > MANY_STEPS || (isTunnelled && steps.some(({ kind }) => kind === 'abort'))) return undefined
+    return leavingOf(passage)
   } catch (error) {
+    // A third VLAN tag.
     if (error instanceof Unsupported) return undefined
     throw error
   }
@@ -139,8 +153,22 @@ function isPlain(frame: Uint8Array): boolean {
   }
 }
 
-async function agree(oracle: TraceOracle, arrival: Arrival, leaving: unknown): Promise<void> {
-  const { leaving: real, text } = await oracle.trace(arrival)
-  if (JSON.stringify(leaving) === JSON.stringify(real)) return
-  throw new Error(`here ${JSON.stringify(leaving, null, 1)}\nOpen vSwitch ${JSON.stringify(real, null, 1)}\n${text}`)
+async function agree(
+  oracle: TraceOracle,
+  arrival: Arrival,
+  here: Leaving,
+  tally: { compared: number; left: number },
+): Promise<void> {
+  const { leaving: there, text } = await oracle.trace(arrival)
+  if (JSON.stringify(here) !== JSON.stringify(there)) {
+    const lines = (one: Leaving) => [...one.outputs, ...one.packetIns.map(line => `controller ${line}`)].join('\n  ')
+    throw new Error(`here\n  ${lines(here)}\nin Open vSwitch\n  ${lines(there)}\n${text}`)
+  }
+  tally.compared++
+  if (here.outputs.length + here.packetIns.length > 0) tally.left++
+}
+
+/** A counterexample as fast-check prints it is pages of fields: the trace says more. */
+function conclude<Ts>({ failed, seed, counterexamplePath, errorInstance }: fc.RunDetails<Ts>): void {
+  if (failed) throw new Error(`seed ${seed}, path ${counterexamplePath}`, { cause: errorInstance })
 }

@@ -195,25 +195,40 @@ function datapathPorts(text: string): Map<number, string> {
   return ports
 }
 
+/** How long a daemon may take for an answer, in ms. */
+const PATIENCE = 20_000
+
 /** The control socket of a daemon: JSON-RPC as ovs-appctl(8) speaks it, one request at a time. */
 class Control {
   readonly #socket: Socket
   #text = ''
+  /** Once it has not answered it never will. */
+  #hung: Error | undefined
 
   constructor(socket: Socket) {
     this.#socket = socket.setEncoding('utf8')
   }
 
   async call(method: string, ...params: string[]): Promise<string> {
+    if (this.#hung !== undefined) throw this.#hung
     this.#socket.write(JSON.stringify({ id: 0, method, params }))
     for (;;) {
-      const [chunk] = (await once(this.#socket, 'data')) as [string]
+      const [chunk] = await this.#data(`${method} ${params.join(' ')}`)
       this.#text += chunk
       const reply = complete(this.#text)
       if (reply === undefined) continue
       this.#text = ''
       if (reply.error !== null) throw new Error(`${method}: ${reply.error}`)
       return reply.result
+    }
+  }
+
+  async #data(asked: string): Promise<[string]> {
+    try {
+      return (await once(this.#socket, 'data', { signal: AbortSignal.timeout(PATIENCE) })) as [string]
+    } catch (error) {
+      this.#hung = new Error(`no answer to ${asked}`, { cause: error })
+      throw this.#hung
     }
   }
 

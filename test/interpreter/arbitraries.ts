@@ -48,7 +48,7 @@ export const fabricPlan: fc.Arbitrary<FabricPlan> = fc
       network: fc.nat({ max: networks.length - 1 }),
       host: fc.option(fc.nat({ max: hosts - 1 }), { nil: undefined, freq: 8 }),
       mac: fc.constantFrom(...MACS),
-      ips: fc.subarray(IPS, { maxLength: 2 }),
+      ips: fc.oneof(fc.subarray(IPS, { minLength: 1, maxLength: 2 }), fc.subarray(IPS, { maxLength: 2 })),
     })
     return fc.array(port, { minLength: 1, maxLength: 12 }).map(ports => ({
       hosts,
@@ -75,7 +75,14 @@ export function rowsOfPlan({ hosts, networks, ports }: FabricPlan): Inputs {
   for (let index = 0; index < hosts; index++) writeHost(inputs, `h${index}`, index)
   networks.forEach(({ type, segment, dhcp }, index) => {
     const name = `n${index}`
-    engine.set(inputs.networks, name, { name, type, number: index + 1, segment, physicalNetwork: undefined })
+    engine.set(inputs.networks, name, {
+      name,
+      type,
+      number: index + 1,
+      segment,
+      physicalNetwork: undefined,
+      learning: false,
+    })
     engine.set(inputs.subnets, `${name}-v4`, {
       name: `${name}-v4`,
       network: name,
@@ -85,7 +92,13 @@ export function rowsOfPlan({ hosts, networks, ports }: FabricPlan): Inputs {
   ports.forEach(({ name, network: index, host, mac, ips }, number) => {
     const network = `n${index}`
     const id = idOf(number)
-    engine.set(inputs.ports, id, { name, network, mac, addresses: ips.map(ip => ({ ip, subnet: `${network}-v4` })) })
+    engine.set(inputs.ports, id, {
+      name,
+      network,
+      mac,
+      addresses: ips.map(ip => ({ ip, subnet: `${network}-v4` })),
+      learning: false,
+    })
     if (host === undefined) return
     const place = `h${host}`
     engine.set(inputs.bindings, id, { port: id, network, host: place, ofport: FIRST_OFPORT + number })
@@ -103,7 +116,7 @@ const idOf = (number: number) => number.toString(16).padStart(32, '0')
 /** Any frame from a port: what a guest means well with, what it lies about, and what is none of its business. */
 export function frameFrom(port: PlanPort): fc.Arbitrary<FrameInput> {
   const mostly = <T>(own: T, others: readonly T[]) =>
-    fc.oneof({ weight: 4, arbitrary: fc.constant(own) }, { weight: 1, arbitrary: fc.constantFrom(...others) })
+    fc.oneof({ weight: 12, arbitrary: fc.constant(own) }, { weight: 1, arbitrary: fc.constantFrom(...others) })
   const source = mostly(port.mac, [...MACS, 0x020000000001, BROADCAST_MAC, 0])
   const destination = fc.constantFrom(
     ...MACS,
@@ -125,7 +138,7 @@ export function frameFrom(port: PlanPort): fc.Arbitrary<FrameInput> {
     vid,
   })
   const vlans = fc.oneof(
-    { weight: 9, arbitrary: fc.constant([]) },
+    { weight: 24, arbitrary: fc.constant([]) },
     { weight: 2, arbitrary: fc.array(tag, { maxLength: 2 }) },
   )
   const ethernet = fc.record({ source, destination, vlans })
