@@ -26,10 +26,17 @@ export function labCommand(exit: (code: number) => void): CommandModule {
           builder =>
             builder
               .positional('name', { type: 'string', describe: 'which one [default: the only one]' })
-              .option('all', { type: 'boolean', default: false, describe: 'all of them' }),
+              .option('all', { type: 'boolean', default: false, describe: 'all of them' })
+              .example('$0 lab down', 'the only one')
+              .example('$0 lab down --all', 'every lab of this machine'),
           args => down(args),
         )
-        .command('list', 'list labs', {}, () => list())
+        .command(
+          'list',
+          'list labs',
+          builder => builder.example('$0 lab list', 'with their hosts and guests'),
+          () => list(),
+        )
         .command(
           'exec <place>',
           'run a command, or a shell, on a host, in a guest, or beside the controller',
@@ -49,11 +56,14 @@ export function labCommand(exit: (code: number) => void): CommandModule {
               .positional('from', { type: 'string', demandOption: true, describe: 'host or guest' })
               .positional('to', { type: 'string', demandOption: true, describe: 'guest or address' })
               .option('count', { alias: 'c', type: 'number', default: 3, describe: 'how many' })
-              .option('lab', labOption),
+              .option('lab', labOption)
+              .example('$0 lab ping red-a red-b', 'exit code 1: no answer'),
           async args => {
             if (!(await ping(args))) exit(EXIT.failed)
           },
         )
+        .example('$0 lab up topology/examples/two-tenants.yaml', 'hosts and guests on this machine, to try it on')
+        .example('$0 lab exec red-a', 'a shell in a guest')
         .demandCommand(1, 'weft lab: up, down, list, exec or ping?'),
     handler: () => {},
   }
@@ -75,6 +85,8 @@ function upOptions(yargs: Argv) {
       describe: 'guests ask for their addresses (--no-dhcp: they do not)',
     })
     .option('ipv6', { type: 'boolean', default: false, describe: 'guests have IPv6, too' })
+    .example('$0 lab up topology/examples/two-tenants.yaml', 'guests ask for their addresses by DHCP')
+    .example('$0 lab up topology.yaml --no-controller', 'hosts for a controller of your own')
 }
 
 async function up(args: Awaited<ReturnType<typeof upOptions>['argv']>): Promise<void> {

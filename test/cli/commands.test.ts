@@ -180,22 +180,26 @@ printf '%s\\n' "\${COMPREPLY[@]}"`
 })
 
 describe('help', () => {
-  test.each([
-    [],
-    ['run'],
-    ['validate'],
-    ['get'],
-    ['describe'],
-    ['find'],
-    ['wait'],
-    ['log-level'],
-    ['doctor'],
-    ['completion'],
-  ])('examples come before options: weft %s', async (...command) => {
-    const { code, stdout } = await inProcess([...command, '--help'], {})
-    expect(code).toBe(0)
-    expect(stdout.indexOf('\nExamples:')).toBeGreaterThan(0)
-    expect(stdout.indexOf('\nOptions:')).toBeGreaterThan(stdout.indexOf('\nExamples:'))
+  test('every command has examples, before its options', async () => {
+    const below = async (...path: string[]): Promise<string[][]> => {
+      const { stdout } = await inProcess(['--complete', ...path, ''], {})
+      const help = await inProcess([...path, '--help'], {})
+      const names = stdout
+        .trimEnd()
+        .split('\n')
+        .filter(name => name !== '' && help.stdout.includes(`  weft ${[...path, name].join(' ')} `))
+      const found = [path]
+      for (const name of names) found.push(...(await below(...path, name)))
+      return found
+    }
+    const commands = await below()
+    expect(commands.map(path => path.join(' '))).toEqual(expect.arrayContaining(['', 'get', 'doctor', 'lab up']))
+    for (const path of commands) {
+      const { code, stdout } = await inProcess([...path, '--help'], {})
+      expect(code).toBe(0)
+      expect(stdout.indexOf('\nExamples:'), path.join(' ')).toBeGreaterThan(0)
+      expect(stdout.indexOf('\nOptions:'), path.join(' ')).toBeGreaterThan(stdout.indexOf('\nExamples:'))
+    }
   })
 
   test('docs/cli.md: its tables are those of the command (else: node --conditions=weft-source scripts/cli-reference.ts)', () => {
