@@ -33,8 +33,9 @@ const LISTS: Readonly<Record<string, (sources: Sources) => readonly object[]>> =
   macs: macViews,
 }
 
-/** The longest that a request may wait, ms. */
+/** The longest that a request may wait, and how often it is looked whether anybody still does, ms. */
 const LONGEST_WAIT = 60_000
+const WAIT_PIECE = 500
 
 /** The HTTP API over a running controller; it is not listening yet. */
 export function createApi(sources: Sources, actions: TopologyActions): FastifyInstance {
@@ -55,10 +56,17 @@ export function createApi(sources: Sources, actions: TopologyActions): FastifyIn
     const timeout = Number(request.query.timeout ?? 0)
     if (!(timeout >= 0 && timeout <= LONGEST_WAIT)) throw new BadRequest(`timeout: 0..${LONGEST_WAIT} ms`)
     const { fabric } = sources
-    return fabric.settled(timeout).then(
-      () => ({ settled: true, laggards: [] }),
-      () => ({ settled: false, laggards: fabric.laggards() }),
-    )
+    const end = performance.now() + timeout
+    for (;;) {
+      const left = Math.max(0, end - performance.now())
+      // In pieces: nobody waits long for one who has hung up.
+      const settled = await fabric.settled(Math.min(left, WAIT_PIECE)).then(
+        () => true,
+        () => false,
+      )
+      if (settled) return { settled, laggards: [] }
+      if (performance.now() >= end || request.raw.socket.destroyed) return { settled, laggards: fabric.laggards() }
+    }
   })
   api.get('/v1/log-level', () => ({ level: sources.log.level }))
   api.put<{ Body: { level?: unknown } | null }>('/v1/log-level', request => {
