@@ -1,9 +1,11 @@
 import type { FastifyInstance } from 'fastify'
-import type { Plan } from '../../flows/plan.ts'
+import type { Plan, ResourceChange } from '../../flows/plan.ts'
 import type { TopologyText } from '../../topology/document.ts'
 import { TopologyError } from '../../topology/problem.ts'
 import type { Revision } from '../store/store.ts'
 import { BadRequest } from './refusal.ts'
+
+export type { Plan, ResourceChange }
 
 /** What may be done to the topology of a running controller. */
 export interface TopologyActions {

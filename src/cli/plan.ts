@@ -1,6 +1,5 @@
 import { resolve } from 'node:path'
-import type { Plan, ResourceChange } from '../../flows/plan.ts'
-import type { RevisionView } from '../api/topology-routes.ts'
+import type { Plan, ResourceChange, RevisionView } from '../api/topology-routes.ts'
 import { readTopologyTexts } from '../topology-source.ts'
 import { ask } from './client.ts'
 import { formatTable } from './table.ts'
