@@ -134,12 +134,14 @@ function makeFlows(count: number): Item[] {
       number,
       segment: 5000 + number,
       physicalNetwork: undefined,
+      learning: false,
     }
     const port: PortRow = {
       name: `p${n}`,
       network: network.name,
       mac: 0xfa163e000000 + n,
       addresses: [{ ip: 0x0a000000 + n, subnet: 's' }],
+      learning: false,
     }
     flows.push(...portArpAnswers(port, network), remotePortFlow(port, network, host, 0xc0000202))
   }

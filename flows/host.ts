@@ -2,6 +2,7 @@ import type { Flow } from '../src/pipeline/item.ts'
 import { brInt } from './br-int.ts'
 import { brTun } from './br-tun.ts'
 import type { HostRow } from './inputs.ts'
+import { sourceGuards } from './learning.ts'
 
 const owner = (host: HostRow) => `host ${host.name}`
 
@@ -13,6 +14,7 @@ export function brIntFlows(host: HostRow): Flow[] {
     t
       .port_security({ eth_type: 0x0800, ip_proto: 17, udp_src: 67 }, 'guard')
       .because(owner(host), 'drops DHCP answers of guests: the server is Weft'),
+    ...sourceGuards(owner(host)),
     t.output({}).outputRegister('out_port').because(owner(host), 'leaves by the port that was looked up'),
   ]
 }

@@ -37,6 +37,8 @@ export interface NetworkRow {
   /** The id on the wire: VNI, GRE key or VLAN. */
   readonly segment: number | undefined
   readonly physicalNetwork: string | undefined
+  /** Whether it has ports that learn: then a MAC that nobody knows is looked for behind them. */
+  readonly learning: boolean
 }
 
 export interface SubnetRow {
@@ -53,6 +55,16 @@ export interface PortRow {
   readonly mac: number
   /** IPv4 addresses in host order, and their subnets. */
   readonly addresses: readonly { readonly ip: number; readonly subnet: string }[]
+  /** Whether it may send from any MAC, and those are learned (Neutron's `port_security_enabled: false`). */
+  readonly learning: boolean
+}
+
+/** A MAC that was seen behind a port that learns. Where that port is, it is. */
+export interface LearnedRow {
+  readonly network: string
+  /** 48 bits. */
+  readonly mac: number
+  readonly port: string
 }
 
 /** A port is plugged: an Interface on a host's br-int carries its id. Its row id is the port's. */
@@ -83,6 +95,7 @@ export function createInputs(onConflict: (conflict: Conflict<Item>) => void = ()
     networks: engine.table<NetworkRow>('network'),
     subnets: engine.table<SubnetRow, 'network'>('subnet', { network: row => row.network }),
     ports: engine.table<PortRow, 'network'>('port', { network: row => row.network }),
+    learned: engine.table<LearnedRow, 'port'>('learned', { port: row => row.port }),
     bindings: engine.table<BindingRow, 'host' | 'place'>('binding', {
       host: row => row.host,
       place: row => presenceId(row.host, row.network),
@@ -92,6 +105,11 @@ export function createInputs(onConflict: (conflict: Conflict<Item>) => void = ()
       network: row => row.network,
     }),
   }
+}
+
+/** The row id of a learned MAC: in a network it is behind one port. */
+export function learnedId(network: string, mac: number): string {
+  return `${network}/${mac}`
 }
 
 /** The row id of a network's presence on a host. */

@@ -17,7 +17,7 @@ export const ownerOf = (network: NetworkRow, host: HostRow) => `network ${networ
 export const isOverlay = (network: NetworkRow) => network.type === 'vxlan' || network.type === 'gre'
 
 /** The patch port of br-int through which the rest of the network is reached; a `local` network has none. */
-function portElsewhere(network: NetworkRow, host: HostRow): number | undefined {
+export function portElsewhere(network: NetworkRow, host: HostRow): number | undefined {
   if (isOverlay(network)) return host.brInt.patchTun
   return network.physicalNetwork === undefined ? undefined : host.providers[network.physicalNetwork]?.intPort
 }
@@ -49,15 +49,19 @@ export function brIntNetworkItems(network: NetworkRow, host: HostRow, presence: 
       .goto('l2_lookup')
       .because(owner, 'comes from elsewhere in the network'),
     t
-      .l2_lookup({ network: number, origin: ORIGIN.guest })
-      .goto('to_elsewhere')
-      .because(owner, 'a MAC that is not here is looked for elsewhere in the network'),
-    t
       .to_elsewhere({ network: number })
       .pushVlan(presence.localVlan)
       .output(elsewhere)
       .because(owner, 'leaves br-int under its local VLAN'),
   )
+  if (!network.learning) {
+    items.push(
+      t
+        .l2_lookup({ network: number, origin: ORIGIN.guest })
+        .goto('to_elsewhere')
+        .because(owner, 'a MAC that is not here is looked for elsewhere in the network'),
+    )
+  }
   return items
 }
 

@@ -7,6 +7,8 @@ import type { Inputs, NetworkRow, PortRow, SubnetRow } from './inputs.ts'
 /** Makes the rows of networks, subnets and ports say what the topology says; what it lacks goes. */
 export function writeTopology(inputs: Inputs, topology: Topology): void {
   const { engine } = inputs
+  const learning = new Set<string>()
+  for (const port of topology.ports.values()) if (!port.port_security_enabled) learning.add(port.network_id)
   replace(inputs.networks, topology.networks, (network): NetworkRow => {
     return {
       name: network.name,
@@ -14,6 +16,7 @@ export function writeTopology(inputs: Inputs, topology: Topology): void {
       number: network.number,
       segment: network.segmentation_id,
       physicalNetwork: network.physical_network,
+      learning: learning.has(network.id),
     }
   })
   replace(inputs.subnets, topology.subnets, (subnet): SubnetRow => {
@@ -30,6 +33,7 @@ export function writeTopology(inputs: Inputs, topology: Topology): void {
       network: port.network_id,
       mac: mac(port.mac_address),
       addresses: port.fixed_ips.map(fixed => ({ ip: ipv4(fixed.ip_address), subnet: fixed.subnet_id })),
+      learning: !port.port_security_enabled,
     }
   })
 

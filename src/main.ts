@@ -13,6 +13,7 @@ import type { LearningSwitch } from './learning-switch/learning-switch.ts'
 import { createLogger, type Logger } from './log.ts'
 import type { DhcpCounters } from './services/dhcp-service.ts'
 import type { Leases } from './services/lease.ts'
+import type { MacLearningCounters } from './services/mac-learning.ts'
 import type { Revision } from './store/store.ts'
 import { readTopologyTexts } from './topology-source.ts'
 
@@ -60,6 +61,7 @@ export interface Controller extends AsyncDisposable {
   readonly fabric: Fabric
   readonly leases: Leases
   readonly dhcp: DhcpCounters
+  readonly macLearning: MacLearningCounters
   /** Serves the datapaths that no host declares, where that is wanted. */
   readonly learningSwitch: LearningSwitch | undefined
   /** What has happened since the start, the last few thousand events. */
@@ -107,6 +109,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
     { writeTopology },
     { Fabric },
     { DhcpService },
+    { MacLearning },
     { Leases },
     { openStore },
     { TopologyHistory },
@@ -119,6 +122,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
     import('../flows/topology-rows.ts'),
     import('./fabric/fabric.ts'),
     import('./services/dhcp-service.ts'),
+    import('./services/mac-learning.ts'),
     import('./services/lease.ts'),
     import('./store/store.ts'),
     import('./store/topology-history.ts'),
@@ -162,6 +166,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
   const events = new EventLog(now)
   const onEvent = (event: Event) => events.add(event)
   const dhcp = new DhcpService({ inputs, leases, log, onEvent, now, leaseSeconds: options.leaseSeconds })
+  const macs = new MacLearning({ inputs, log, onEvent, now })
   const learning = options.unmanaged === 'learn' ? await learningSwitch(log) : undefined
   if (learning !== undefined) undo.defer(() => learning.close())
   const released = new Set(store.releasedHosts())
@@ -178,7 +183,12 @@ export async function createController(options: ControllerOptions): Promise<Cont
       onEvent,
       targetFor: host => host.controller ?? advertised,
       addressOf: host => (host.ovsdb === undefined ? undefined : addressOf(parseEndpoint(host.ovsdb))),
-      onPacketIn: packet => dhcp.handle(packet),
+      onPacketIn: packet => {
+        dhcp.handle(packet)
+        macs.handle(packet)
+      },
+      onMacIdle: (host, flow) => macs.expire(host, flow),
+      onMacsHeld: (host, flows) => macs.adopt(host, flows),
       released: { has: host => released.has(host), set: setReleased },
       onUnmanaged: learning && ((connection, features) => learning.admit(connection, features)),
     }),
@@ -202,6 +212,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
     topology = next
     writeTopology(inputs, next)
     dhcp.setTopology(next)
+    macs.setTopology(next)
     fabric.setTopology(next)
     const { hosts, networks, subnets, ports } = next
     const message = `hosts ${hosts.size}, networks ${networks.size}, subnets ${subnets.size}, ports ${ports.size}`
@@ -288,6 +299,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
     fabric,
     leases,
     dhcp: dhcp.counters,
+    macLearning: macs.counters,
     learningSwitch: learning,
     events,
     settled: timeout => fabric.settled(timeout),

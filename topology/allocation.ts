@@ -80,11 +80,12 @@ export function resolveTopology(document: TopologyDocument, recorded: readonly A
   const networkIds = new Map(networks.map(({ id, name }) => [name, id]))
   const hostIds = new Map(hosts.map(({ id, name }) => [name, id]))
   const ports = Array.from(document.ports, ([name, port]): Port => {
-    const { dns_name, 'binding:host_id': host } = port
+    const { dns_name, port_security_enabled = true, 'binding:host_id': host } = port
     return {
       ...addresses.ports.get(name)!,
       name,
       network_id: networkIds.get(port.network)!,
+      port_security_enabled,
       ...(dns_name === undefined ? {} : { dns_name }),
       ...(host === undefined ? {} : { host_id: hostIds.get(host)! }),
     }

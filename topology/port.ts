@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import {
+  flag,
   ipv4Address,
   list,
   macAddress,
@@ -27,6 +28,8 @@ export interface Port {
   readonly fixed_ips: readonly FixedIp[]
   /** The guest's host name. */
   readonly dns_name?: string
+  /** Whether its guest may send from its own MAC and addresses only; otherwise the MACs behind it are learned. */
+  readonly port_security_enabled: boolean
   /** The host (its id) where the lab plugs the guest in. It binds nothing: a port is where its interface is. */
   readonly host_id?: string
 }
@@ -58,6 +61,11 @@ const schema = mapping({
     'the host name of its guest, told to it by DHCP',
     'none',
   ),
+  port_security_enabled: optional(
+    flag(),
+    'its guest may send from its own MAC and addresses only; `false`: from any MAC, and Weft learns those',
+    'true',
+  ),
   'binding:host_id': optional(name('name'), 'the host where the lab plugs the guest in; it binds nothing', 'none'),
 })
 
@@ -76,7 +84,6 @@ export const portSchema: ResourceSchema<PortAttributes> = {
     'device_owner',
     'dns_domain',
     'extra_dhcp_opts',
-    'port_security_enabled',
     'qos_policy',
     'security_groups',
     'tags',

@@ -92,8 +92,8 @@ async function readFlows(
   const tableNames = TABLE_NAMES.get(bridge)
   const names = { tables: (id: number) => tableNames?.get(id) }
   return entries.map(entry => {
-    const { tableId, priority, cookie, flags, match, instructions } = entry
-    const flow = { tableId, priority, cookie, flags, match, instructions }
+    const { tableId, priority, cookie, flags, idleTimeout, match, instructions } = entry
+    const flow = { tableId, priority, cookie, flags, idleTimeout, match, instructions }
     const bytes = encodeFlow(flow)
     const found = inputs.engine.find(`${host}/${bridge}`, flowKey(bytes))
     const ours = isOurs(cookie)

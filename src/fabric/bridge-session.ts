@@ -91,6 +91,11 @@ export class BridgeSession {
     return this.#withheld.size
   }
 
+  /** What the bridge held when it was last read, until `reconcile`. */
+  get held(): ReadonlyMap<string, Item> | undefined {
+    return this.#held?.items
+  }
+
   /**
    * Sends the difference between what was read and what is wanted, and follows from here on.
    *
@@ -173,11 +178,11 @@ export class BridgeSession {
     this.#readAgain()
   }
 
-  /** The last flow of a table is gone: somebody has emptied it. */
+  /** A flow that is wanted is gone, such as the last one of a table: somebody has emptied it. */
   emptied(): void {
     if (this.#state !== 'following') return
     this.#log.warn('bridge was emptied; reading it again', { bridge: this.target })
-    this.#options.onEvent('bridge-emptied', 'a table is empty; the bridge is read again')
+    this.#options.onEvent('bridge-emptied', 'flows are gone that are wanted; the bridge is read again')
     this.#read()
   }
 

@@ -18,12 +18,14 @@ import {
 } from 'ovsdb-client'
 import { brInt } from '../../flows/br-int.ts'
 import { brTun } from '../../flows/br-tun.ts'
-import { type Inputs, presenceId } from '../../flows/inputs.ts'
+import { brIntOf, type Inputs, presenceId } from '../../flows/inputs.ts'
+import { type LearnedFlow, learnedAmong, readLearnedFlow } from '../../flows/learning.ts'
 import type { Host } from '../../topology/host.ts'
 import { ipv4 } from '../../topology/ipv4.ts'
 import type { Topology } from '../../topology/topology.ts'
 import type { EventKind, OnEvent } from '../event.ts'
 import type { Logger } from '../log.ts'
+import { encodeFlow, flowKey } from '../pipeline/flow-bytes.ts'
 import type { AdoptionPlan, Consent } from './adoption.ts'
 import { BridgeSession } from './bridge-session.ts'
 import { Claims } from './claim.ts'
@@ -54,7 +56,12 @@ export interface FabricOptions {
   readonly targetFor: (host: Host) => string
   /** How a host's OVSDB is reached; `undefined` for hosts that dial in. */
   readonly addressOf: (host: Host) => OvsdbAddress | undefined
+  /** May write rows. */
   readonly onPacketIn: (packet: PacketIn) => void
+  /** The flow of a learned MAC has gone: no packet had matched it for long. May write rows. */
+  readonly onMacIdle: (host: string, flow: LearnedFlow) => void
+  /** The learned MACs that a host’s br-int holds, before it is told to hold anything else. May write rows. */
+  readonly onMacsHeld: (host: string, flows: Iterable<LearnedFlow>) => void
   /** The hosts that were released; `set` returns when it is on disk. */
   readonly released: { has(host: string): boolean; set(host: string, released: boolean): void }
   /** Who serves a datapath that no host declares; where nobody does, it is sent away. */
@@ -101,6 +108,10 @@ export class Fabric {
   readonly #claimed = new Map<string, ReadonlyMap<string, number>>()
   readonly #targets = new Map<string, { readonly host: string; readonly bridge: string }>()
   readonly #waiters = new Set<() => void>()
+  /** Bridges that have been read since the start. */
+  readonly #heard = new Set<string>()
+  /** Ports behind which MACs are learned. */
+  #learners: readonly string[] = []
   #topology: Topology | undefined
   /** iface-id (port id or name) -> port. */
   #portByIface = new Map<string, { readonly id: string; readonly network: string }>()
@@ -143,6 +154,7 @@ export class Fabric {
   /** Takes a topology: its rows are in the engine already. */
   setTopology(topology: Topology): void {
     this.#topology = topology
+    this.#learners = [...topology.ports.values()].flatMap(port => (port.port_security_enabled ? [] : [port.id]))
     this.#portByIface = new Map()
     for (const port of topology.ports.values()) {
       this.#portByIface.set(port.name, { id: port.id, network: port.network_id })
@@ -342,10 +354,48 @@ export class Fabric {
     for (const waiter of this.#waiters) waiter()
   }
 
-  /** Whether every host of the topology has been read since the start: only then is what is not wanted stale. */
+  /**
+   * Whether every host of the topology has been read since the start, and every bridge that may hold learned MACs: only then is
+   * what is not wanted stale.
+   */
   #complete(): boolean {
     for (const host of this.#hosts.values()) if (!host.seen && !this.isReleased(host.name)) return false
-    return true
+    return this.#learners.every(port => {
+      const host = this.#inputs.bindings.get(port)?.host
+      if (host === undefined || !this.#views.get(host)?.bridges.has(brInt.name)) return true
+      return this.#heard.has(brIntOf(host))
+    })
+  }
+
+  /** Takes over what is learned from what a bridge holds, so that it is wanted before the two are compared. */
+  #hear(target: string, session: BridgeSession): void {
+    const { engine } = this.#inputs
+    const host = hostOf(target)
+    if (target === brIntOf(host)) this.#options.onMacsHeld(host, learnedAmong(session.held?.values() ?? []))
+    // The comparison sees all that is wanted so far: only what changes later is a change of this bridge.
+    engine.unwatch(target)
+    engine.run()
+    engine.watch(target)
+    if (!this.#heard.has(target)) this.schedule()
+    this.#heard.add(target)
+    this.#follow()
+  }
+
+  /** A flow has gone: of old age, as was wanted, or by another's hand. */
+  #gone(session: BridgeSession, flow: DecodedMessageOf<'flow_removed'>): void {
+    const host = hostOf(session.target)
+    if (flow.reason === 'idle') {
+      const learned = session.target === brIntOf(host) ? readLearnedFlow(flow) : undefined
+      if (learned !== undefined) this.#options.onMacIdle(host, learned)
+      this.#follow()
+    } else if (this.#inputs.engine.find(session.target, keyOf(flow)) !== undefined) {
+      session.emptied()
+    }
+  }
+
+  /** Sends what follows from rows that were just written, if there are any. */
+  #follow(): void {
+    if (this.#inputs.engine.pending) this.schedule()
   }
 
   #work(): void {
@@ -370,7 +420,7 @@ export class Fabric {
       if (session.state === 'read') {
         if (this.isReleased(hostOf(target))) continue
         if (fills >= FILLS || !this.#hosts.get(hostOf(target))?.seen) continue
-        engine.watch(target)
+        this.#hear(target, session)
         session.reconcile(complete)
         if (session.filling) fills++
       } else if (complete && session.withheldCount > 0) {
@@ -590,8 +640,9 @@ export class Fabric {
             userdata: message.userdata ?? new Uint8Array(),
             reply: (outPort, frame) => sendFrame(connection, outPort, frame),
           })
+          this.#follow()
         } else if (message.type === 'flow_removed') {
-          session?.emptied()
+          if (session !== undefined) this.#gone(session, message)
         } else if (message.type === 'error') {
           session?.refused(message)
         }
@@ -613,5 +664,9 @@ export class Fabric {
     }
   }
 }
+
+/** What makes a flow of this place the one that was wanted there. */
+const keyOf = ({ tableId, priority, cookie, match }: DecodedMessageOf<'flow_removed'>) =>
+  flowKey(encodeFlow({ tableId, priority, cookie, flags: 0, idleTimeout: 0, match, instructions: [] }))
 
 const hostOf = (target: string) => target.slice(0, target.lastIndexOf('/'))

@@ -29,12 +29,12 @@ async function readFlows(connection: OpenFlowConnection): Promise<{ ours: Flow[]
   const entries = await connection.multipart({ type: 'multipart_request', kind: 'flow', body: {} })
   const ours: Flow[] = []
   let foreign = 0
-  for (const { tableId, priority, cookie, flags, match, instructions } of entries) {
+  for (const { tableId, priority, cookie, flags, idleTimeout, match, instructions } of entries) {
     if (!isOurs(cookie)) {
       foreign++
       continue
     }
-    const bytes = encodeFlow({ tableId, priority, cookie, flags, match, instructions })
+    const bytes = encodeFlow({ tableId, priority, cookie, flags, idleTimeout, match, instructions })
     ours.push({ kind: 'flow', key: flowKey(bytes), bytes, ...UNKNOWN })
   }
   return { ours, foreign }

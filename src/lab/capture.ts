@@ -12,6 +12,9 @@ export interface CaptureOptions {
   readonly countLimit?: number | undefined
 }
 
+/** How often tcpdump says that it has read nothing more before that is believed. */
+const STILL = 20
+
 /** A running tcpdump. */
 export class Capture {
   readonly #child: ChildProcess
@@ -75,15 +78,21 @@ export class Capture {
     })
   }
 
-  /** The kernel has counted what waits for tcpdump to read it; SIGUSR1 makes it say both numbers. */
+  /**
+   * The kernel has counted what waits for tcpdump to read it; SIGUSR1 makes it say both numbers. They never meet when something
+   * came before the filter was in place: then nothing new is read for a while.
+   */
   async #caughtUp(): Promise<void> {
-    for (;;) {
+    let before = -1
+    for (let still = 0; still < STILL; ) {
       const counts = new Promise<[number, number]>(resolve => {
         this.#onCount = (...pair) => resolve(pair)
       })
       this.#child.kill('SIGUSR1')
       const [captured, received] = await counts
       if (captured >= received) return
+      still = captured === before ? still + 1 : 0
+      before = captured
     }
   }
 }

@@ -15,11 +15,22 @@ export const VERSION = 6
 // Offsets in an OpenFlow 1.5 flow_mod (OpenFlow 1.5.1 § 7.3.4.2); the codec lays the message out, the key only reads it.
 const TABLE = 24
 const COMMAND = 25
+const TIMEOUTS = 26
+const TIMEOUTS_END = 30
 const PRIORITY = 30
+const FLAGS = 44
+const FLAGS_END = 46
 const MATCH = 48
 const MATCH_LENGTH = 50
 const COOKIE = 8
 const COOKIE_END = 16
+
+/** What a modification leaves as it is. */
+const KEPT = [
+  [COOKIE, COOKIE_END],
+  [TIMEOUTS, TIMEOUTS_END],
+  [FLAGS, FLAGS_END],
+] as const
 
 const DELETE_STRICT = 4
 const MODIFY_STRICT = 2
@@ -32,6 +43,8 @@ export function encodeFlow(flow: {
   readonly priority: number
   readonly cookie: bigint
   readonly flags: number
+  /** Seconds without a packet; 0: it stays. */
+  readonly idleTimeout: number
   readonly match: Match
   readonly instructions: readonly Instruction[]
 }): Uint8Array {
@@ -85,11 +98,13 @@ export function deletionOf(bytes: Uint8Array): Uint8Array {
 }
 
 /**
- * What turns flow `before` into `after`: a strict modification keeps counters and age, but also the cookie, so a flow whose
- * cookie changes is added over the old one.
+ * What turns flow `before` into `after`: a strict modification keeps counters and age, but also cookie, timeouts and flags, so a
+ * flow of which one of those changes is added over the old one.
  */
 export function replacementOf(before: Uint8Array, after: Uint8Array): Uint8Array {
-  for (let index = COOKIE; index < COOKIE_END; index++) if (before[index] !== after[index]) return after
+  for (const [start, end] of KEPT) {
+    for (let index = start; index < end; index++) if (before[index] !== after[index]) return after
+  }
   const modification = after.slice()
   modification[COMMAND] = MODIFY_STRICT
   return modification

@@ -7,7 +7,7 @@ import { allocateRegisters, maskOf, type Register, type RegisterDeclaration } fr
 export type FieldName = keyof typeof fields
 
 /** Priorities are names in a scale; `miss` is the table's own last flow. */
-export const PRIORITY = { miss: 0, default: 100, specific: 200, guard: 300 } as const
+export const PRIORITY = { miss: 0, fallback: 50, default: 100, specific: 200, guard: 300 } as const
 export type Priority = keyof typeof PRIORITY
 
 /** Flow flags (OpenFlow 1.5.1 § 7.3.4.2 `ofp_flow_mod_flags`). */
@@ -247,7 +247,8 @@ export class FlowBuilder<Next extends string, Sets extends string> extends Actio
   readonly #tableId: number
   readonly #priority: number
   readonly #match: Readonly<Record<string, MatchValue>>
-  readonly #flags: number
+  #flags: number
+  #idleTimeout = 0
   #goto: number | undefined
 
   constructor(
@@ -270,6 +271,13 @@ export class FlowBuilder<Next extends string, Sets extends string> extends Actio
     return this
   }
 
+  /** The switch removes the flow when no packet has matched it for so many seconds, and reports that. */
+  expires(seconds: number): this {
+    this.#idleTimeout = seconds
+    this.#flags |= FLAG.sendFlowRemoved
+    return this
+  }
+
   /** Names whose flow it is and why it exists, and ends it. A flow without action or `goto` drops. */
   because(owner: string, reason: string): Flow {
     const instructions: Instruction[] = []
@@ -280,6 +288,7 @@ export class FlowBuilder<Next extends string, Sets extends string> extends Actio
       priority: this.#priority,
       cookie: cookieOf(owner, reason),
       flags: this.#flags,
+      idleTimeout: this.#idleTimeout,
       match: matchOf(this.#resolveRegisters()),
       instructions,
     })

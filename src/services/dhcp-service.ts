@@ -1,5 +1,5 @@
-import { readPacketUserdata } from '../../flows/dhcp.ts'
 import type { Inputs } from '../../flows/inputs.ts'
+import { readPacketUserdata } from '../../flows/packet-in.ts'
 import { ipv4, readCidr } from '../../topology/ipv4.ts'
 import { mac } from '../../topology/mac.ts'
 import type { Topology } from '../../topology/topology.ts'

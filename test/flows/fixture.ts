@@ -2,7 +2,7 @@ import { decodeActions, formatActions, formatFlow } from 'node-openflow'
 import { brEx } from '../../flows/br-ex.ts'
 import { brInt } from '../../flows/br-int.ts'
 import { brTun } from '../../flows/br-tun.ts'
-import { createInputs, type Inputs, type NetworkRow, presenceId } from '../../flows/inputs.ts'
+import { createInputs, type Inputs, learnedId, type NetworkRow, presenceId } from '../../flows/inputs.ts'
 import { declareUnits } from '../../flows/units.ts'
 import { decodeFlow } from '../../src/pipeline/flow-bytes.ts'
 import type { Item } from '../../src/pipeline/item.ts'
@@ -13,6 +13,8 @@ export interface Plan {
   readonly networks: Readonly<Record<string, { readonly type: NetworkRow['type']; readonly segment?: number }>>
   /** Port -> network and host. */
   readonly ports: Readonly<Record<string, readonly [network: string, host: string]>>
+  /** Networks whose ports learn, all of them. */
+  readonly learning?: readonly string[]
 }
 
 /** Rows of a small fabric: numbers are given in the order of the plan. */
@@ -29,6 +31,7 @@ export function rowsOf(plan: Plan): Inputs {
       number: index + 1,
       segment,
       physicalNetwork: isProvider(type) ? 'physnet1' : undefined,
+      learning: plan.learning?.includes(name) ?? false,
     })
     inputs.engine.set(inputs.subnets, `${name}-v4`, {
       name: `${name}-v4`,
@@ -66,12 +69,13 @@ export function plug(inputs: Inputs, name: string, network: string, host: string
   const id = idOf(name)
   if (ports.get(id) === undefined) {
     const count = [...ports.where('network', network)].length
-    const number = networks.get(network)?.number ?? 0
+    const { number = 0, learning = false } = networks.get(network) ?? {}
     engine.set(ports, id, {
       name,
       network,
       mac: 0xfa163e000000 + number * 0x1000 + count,
       addresses: [{ ip: 0x0a00000b + count, subnet: `${network}-v4` }],
+      learning,
     })
   }
   const used = new Set([...bindings.where('host', host)].map(binding => binding.ofport))
@@ -94,6 +98,12 @@ export function unplug(inputs: Inputs, name: string): void {
   if (binding === undefined) return
   const place = presenceId(binding.host, binding.network)
   if ([...bindings.where('place', place)].length === 0) engine.set(presences, place, undefined)
+}
+
+/** A MAC is seen behind a port; `undefined`: nowhere any more. */
+export function learn(inputs: Inputs, network: string, mac: number, port: string | undefined): void {
+  const row = port === undefined ? undefined : { network, mac, port: idOf(port) }
+  inputs.engine.set(inputs.learned, learnedId(network, mac), row)
 }
 
 /** An item as a person reads it: ovs-ofctl text with table names, then whose it is and why. */

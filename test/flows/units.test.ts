@@ -4,7 +4,7 @@ import { createInputs, type Inputs } from '../../flows/inputs.ts'
 import { declareUnits } from '../../flows/units.ts'
 import type { Table } from '../../src/engine/table.ts'
 import { sameItem } from '../../src/pipeline/item.ts'
-import { dump, type Plan, plug, rowsOf, unplug } from './fixture.ts'
+import { dump, learn, type Plan, plug, rowsOf, unplug } from './fixture.ts'
 
 const plan: Plan = {
   hosts: ['h1', 'h2', 'h3'],
@@ -49,6 +49,44 @@ describe('provider and local networks', () => {
   })
 })
 
+describe('a network whose ports learn', () => {
+  const inputs = rowsOf({
+    hosts: ['h1', 'h2'],
+    networks: { red: { type: 'vxlan', segment: 5001 }, wire: { type: 'flat' }, alone: { type: 'local' } },
+    ports: { 'red-a': ['red', 'h1'], 'red-b': ['red', 'h2'], 'wire-a': ['wire', 'h1'], 'alone-a': ['alone', 'h1'] },
+    learning: ['red', 'wire', 'alone'],
+  })
+  learn(inputs, 'red', 0x020000000001, 'red-a')
+  learn(inputs, 'wire', 0x020000000001, 'wire-a')
+  learn(inputs, 'alone', 0x020000000001, 'alone-a')
+  inputs.engine.flush()
+  test.each(['h1/br-int', 'h2/br-int', 'h2/br-tun'])('%s', async target => {
+    await expect(dump(inputs, target)).toMatchFileSnapshot(`golden/learning-${target.replace('/', '-')}.flows`)
+  })
+
+  test('no two resources want one place', () => {
+    expect(inputs.engine.conflicts()).toEqual([])
+  })
+
+  test('a MAC that is no longer known leaves nothing behind', () => {
+    const before = dump(inputs, 'h1/br-int') + dump(inputs, 'h2/br-int') + dump(inputs, 'h2/br-tun')
+    learn(inputs, 'red', 0x020000000002, 'red-a')
+    inputs.engine.flush()
+    expect(dump(inputs, 'h2/br-tun')).toContain('02:00:00:00:00:02')
+    learn(inputs, 'red', 0x020000000002, undefined)
+    inputs.engine.flush()
+    expect(dump(inputs, 'h1/br-int') + dump(inputs, 'h2/br-int') + dump(inputs, 'h2/br-tun')).toBe(before)
+  })
+
+  test('a learned MAC of a port that has port security again is nobody’s', () => {
+    const [id, port] = [...inputs.ports.entries()].find(([, { name }]) => name === 'red-a')!
+    inputs.engine.set(inputs.ports, id, { ...port, learning: false })
+    inputs.engine.flush()
+    expect(dump(inputs, 'h1/br-int')).not.toMatch(/reg0=0x1,.*02:00:00:00:00:01/)
+    expect(dump(inputs, 'h2/br-tun')).not.toContain('02:00:00:00:00:01')
+  })
+})
+
 describe('cost of a change', () => {
   const count = (inputs: Inputs, act: () => void): { runs: number; changes: Record<string, number> } => {
     for (const target of [...inputs.engine.targets()]) inputs.engine.watch(target)
@@ -63,8 +101,9 @@ describe('cost of a change', () => {
   }
 
   /** `hosts` hosts that all have the network, `ports` ports in it. */
-  const fabric = (hosts: number, ports: number) =>
+  const fabric = (hosts: number, ports: number, learning: readonly string[] = []) =>
     rowsOf({
+      learning,
       hosts: [...Array(hosts).keys()].map(n => `h${n}`),
       networks: { red: { type: 'vxlan', segment: 1 } },
       ports: Object.fromEntries([...Array(ports).keys()].map(n => [`p${n}`, ['red', `h${n % hosts}`] as const])),
@@ -82,6 +121,23 @@ describe('cost of a change', () => {
     expect(changes['h0/br-tun']).toBe(1)
     expect(changes['h1/br-tun']).toBeUndefined()
     expect(Object.keys(changes)).toHaveLength(2 * hosts - 1)
+  })
+
+  test.each([
+    [3, 3],
+    [3, 300],
+    [30, 300],
+  ])('one more learned MAC with %i hosts and %i ports re-runs one unit, and so does one that moves', (hosts, ports) => {
+    const inputs = fabric(hosts, ports, ['red'])
+    const learned = count(inputs, () => learn(inputs, 'red', 0x020000000001, 'p1'))
+    expect(learned.runs).toBe(1)
+    // On its own host who may send and where it is; on each other host that it is there, on both bridges.
+    expect(learned.changes['h1/br-int']).toBe(2)
+    expect(learned.changes['h1/br-tun']).toBeUndefined()
+    expect(learned.changes['h0/br-int']).toBe(1)
+    expect(learned.changes['h0/br-tun']).toBe(1)
+    expect(Object.keys(learned.changes)).toHaveLength(2 * hosts - 1)
+    expect(count(inputs, () => learn(inputs, 'red', 0x020000000001, 'p2')).runs).toBe(1)
   })
 
   test('a port that moves re-runs two units', () => {
@@ -134,13 +190,15 @@ describe('after any history', () => {
     { weight: 2, arbitrary: fc.tuple(fc.constant('unplug' as const), fc.integer({ min: 0, max: 7 }), network, host) },
     { weight: 1, arbitrary: fc.tuple(fc.constant('flush' as const), fc.constant(0), network, host) },
     { weight: 1, arbitrary: fc.tuple(fc.constant('retag' as const), fc.integer({ min: 1, max: 9 }), network, host) },
+    { weight: 3, arbitrary: fc.tuple(fc.constant('learn' as const), fc.integer({ min: 0, max: 7 }), network, host) },
+    { weight: 1, arbitrary: fc.tuple(fc.constant('forget' as const), fc.integer({ min: 0, max: 7 }), network, host) },
     { weight: 1, arbitrary: fc.tuple(fc.constant('host' as const), fc.integer({ min: 0, max: 3 }), network, host) },
   )
 
   test('incremental equals rebuilt, and the deltas lead there', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 30 }), steps => {
-        const live = rowsOf({ ...plan, ports: {} })
+        const live = rowsOf({ ...plan, ports: {}, learning: ['blue'] })
         const targets = plan.hosts.flatMap(name => [`${name}/br-int`, `${name}/br-tun`])
         const installed = new Map(targets.map(target => [target, new Map(live.engine.desired(target))]))
         for (const target of targets) live.engine.watch(target)
@@ -155,6 +213,8 @@ describe('after any history', () => {
         for (const [kind, number, net, at] of steps) {
           if (kind === 'plug') plug(live, `${net}-${number}`, net, at)
           else if (kind === 'unplug') unplug(live, `${net}-${number}`)
+          else if (kind === 'learn') learn(live, net, 0x020000000000 + (number % 3), `${net}-${number}`)
+          else if (kind === 'forget') learn(live, net, 0x020000000000 + (number % 3), undefined)
           else if (kind === 'flush') apply()
           else if (kind === 'retag') {
             const row = live.networks.get(net)!
@@ -175,7 +235,7 @@ describe('after any history', () => {
         apply()
         const rebuilt = createInputs()
         declareUnits(rebuilt)
-        for (const name of ['bindings', 'presences', 'ports', 'subnets', 'networks', 'hosts'] as const) {
+        for (const name of ['learned', 'bindings', 'presences', 'ports', 'subnets', 'networks', 'hosts'] as const) {
           const table = rebuilt[name] as Table<object>
           for (const [id, row] of live[name].entries()) rebuilt.engine.set(table, id, row)
         }
