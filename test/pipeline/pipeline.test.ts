@@ -114,6 +114,20 @@ describe('a flow', () => {
     expect(decodeFlow(replacementOf(flow.bytes, other.because('port b', 'goes to b').bytes)).command).toBe('add')
   })
 
+  test('that expires is removed by the switch, which says so; a modification would not change that', () => {
+    const match = { network: 5, kind: 2, eth_dst: 0xfa163e000001 } as const
+    const expiring = t
+      .second(match, 'specific')
+      .set({ port: 7 })
+      .expires(300)
+      .goto('third')
+      .because('port a', 'goes to a')
+    expect(decodeFlow(expiring.bytes)).toMatchObject({ idleTimeout: 300, flags: 1 })
+    expect(expiring.key).toBe(flow.key)
+    expect(decodeFlow(replacementOf(flow.bytes, expiring.bytes)).command).toBe('add')
+    expect(decodeFlow(replacementOf(expiring.bytes, flow.bytes)).command).toBe('add')
+  })
+
   test('a value that does not fit its register is refused', () => {
     expect(() => t.second({ network: 1 << 24 }).because('x', 'y')).toThrow(
       'register network cannot hold 16777216 in 24 bits',
