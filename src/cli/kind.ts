@@ -206,7 +206,7 @@ export type KindName = keyof typeof KINDS
 export const KIND_NAMES = Object.keys(KINDS) as KindName[]
 
 /** Events that an operator looks into. */
-const UNWELCOME = /refused|problem|disconnected|emptied|contested|declined/
+const UNWELCOME = /refused|problem|disconnected|emptied|contested|declined|flapping|overflow/
 
 function kind<View>(declared: Kind<View>): Kind<View> {
   return declared
