@@ -2,11 +2,17 @@ import type { Action, GroupMod } from 'node-openflow'
 import { type Flow, FlowTable } from './flow-table.ts'
 import { Unsupported } from './unsupported.ts'
 
+export type TunnelType = 'vxlan' | 'gre'
+
 /** A port of a bridge. Names are unique on a host. */
 export type Port = { readonly number: number; readonly name: string } & (
   | { /** A guest, or whatever else frames are handed to. */ readonly kind: 'endpoint' }
   | { readonly kind: 'patch' /** Name of the other end. */; readonly peer: string }
-  | { /** Flow-based: flows say the destination and the id. */ readonly kind: 'vxlan' | 'gre' }
+  | { /** Flow-based: flows say the destination and the id. */ readonly kind: 'tunnel'; readonly type: TunnelType }
+  | {
+      /** Out of the host, to all other ports on the wire of that name. */ readonly kind: 'uplink'
+      readonly wire: string
+    }
 )
 
 export interface Group {

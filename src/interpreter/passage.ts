@@ -19,7 +19,7 @@ export interface Arrival {
 /** A frame that leaves by a port. */
 export interface Departure {
   readonly bridge: string
-  readonly port: Port
+  readonly port: Exclude<Port, { readonly kind: 'patch' }>
   readonly frame: Uint8Array
   /** Where the port is a tunnel's. */
   readonly tunnel: Tunnel | undefined

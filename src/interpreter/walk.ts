@@ -49,7 +49,8 @@ export class Walk {
   /** Through which of our own addresses the packet came, if it came by a tunnel. */
   readonly #ownAddress: number | bigint
   #depth = 0
-  #resubmits = 0
+  /** The first look-up is none. */
+  #resubmits = -1
 
   constructor(host: Switch, ownAddress: number | bigint) {
     this.#host = host
@@ -111,16 +112,22 @@ export class Walk {
   output(visit: Visit, number: number): void {
     const { bridge, packet, tableId } = visit
     const port = bridge.ports.get(number)
-    const destination = tunnelDestination(packet)
-    if (port === undefined) this.skip(visit, number, 'there is no such port')
-    else if (port.kind === 'patch') this.#cross(visit, port)
-    else if (port.kind !== 'endpoint' && destination === this.#ownAddress) {
-      this.skip(visit, number, destination === 0 ? 'no flow said where the tunnel leads' : 'the tunnel leads back here')
-    } else {
-      const tunnel = port.kind === 'endpoint' ? undefined : { id: readField(packet, fields.tunnel_id), destination }
-      this.steps.push({ kind: 'output', bridge: bridge.name, table: bridge.tableName(tableId), port: port.name })
-      this.departures.push({ bridge: bridge.name, port, frame: packet.frame(), tunnel })
+    if (port === undefined) {
+      this.skip(visit, number, 'there is no such port')
+      return
     }
+    if (port.kind === 'patch') {
+      this.#cross(visit, port)
+      return
+    }
+    const destination = tunnelDestination(packet)
+    if (port.kind === 'tunnel' && destination === this.#ownAddress) {
+      this.skip(visit, number, destination === 0 ? 'no flow said where the tunnel leads' : 'the tunnel leads back here')
+      return
+    }
+    const tunnel = port.kind === 'tunnel' ? { id: readField(packet, fields.tunnel_id), destination } : undefined
+    this.steps.push({ kind: 'output', bridge: bridge.name, table: bridge.tableName(tableId), port: port.name })
+    this.departures.push({ bridge: bridge.name, port, frame: packet.frame(), tunnel })
   }
 
   skip({ bridge }: Visit, number: number, why: string): void {
@@ -157,7 +164,7 @@ export class Walk {
 
   #guard(): void {
     if (this.#depth >= MAX_DEPTH) throw new Aborted(`went back to earlier tables ${MAX_DEPTH} times`)
-    if (this.#resubmits >= MAX_RESUBMITS) throw new Aborted(`looked into ${MAX_RESUBMITS} tables`)
+    if (this.#resubmits >= MAX_RESUBMITS) throw new Aborted(`went on to another table ${MAX_RESUBMITS} times`)
   }
 }
 

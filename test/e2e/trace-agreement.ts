@@ -5,7 +5,16 @@ import type { Arrival } from '../../src/interpreter/passage.ts'
 import { Unsupported } from '../../src/interpreter/unsupported.ts'
 import { walk } from '../../src/interpreter/walk.ts'
 import { buildFrame, parseFrame } from '../../src/packet/frame.ts'
-import { type FabricPlan, fabricPlan, frameFrom, IPS, MACS, rowsOfPlan, traffic } from '../interpreter/arbitraries.ts'
+import {
+  type FabricPlan,
+  fabricPlan,
+  frameFrom,
+  IPS,
+  MACS,
+  type PlanPort,
+  rowsOfPlan,
+  traffic,
+} from '../interpreter/arbitraries.ts'
 import { fabricOf } from '../interpreter/fixture.ts'
 import { bridgeContents } from './flow-arbitraries.ts'
 import { type BridgeName, type Leaving, leavingOf, PORTS, type TraceOracle } from './trace-oracle.ts'
@@ -62,34 +71,36 @@ export async function pipelineAgrees(oracle: TraceOracle, { runs, packets, seed 
   return tally
 }
 
-/** A frame that says it comes from another host, or from none. */
+/** A frame that comes by a tunnel, of a host or of nobody, or from the wire. */
 const stray = ({ hosts, ports }: FabricPlan): fc.Arbitrary<{ host: string; arrival: Arrival }> =>
   fc
     .record({
       host: fc.nat({ max: hosts - 1 }),
-      port: fc.constantFrom(2, 3, 4),
+      place: fc.constantFrom(['br-tun', 2], ['br-tun', 3], ['br-tun', 4], ['br-ex', 2], ['br-ex', 3]),
       layers: frameFrom(ports[0]!),
-      id: fc.constantFrom(0n, 5n, 6n, 7n, 0x123456n),
+      id: fc.constantFrom(0n, 5n, 6n, 7n, 0x123n),
       source: fc.integer({ min: 0xc0000201, max: 0xc0000206 }),
     })
-    .map(({ host, port, layers, id, source }) => ({
+    .map(({ host, place: [bridge, port], layers, id, source }) => ({
       host: `h${host}`,
       arrival: {
-        bridge: 'br-tun',
-        port,
+        bridge: bridge as string,
+        port: port as number,
         frame: buildFrame(layers),
-        tunnel: { id, source, destination: 0xc0000201 + host },
+        tunnel: bridge === 'br-tun' ? { id, source, destination: 0xc0000201 + host } : undefined,
       },
     }))
 
+const GUEST: PlanPort = { name: '', network: 0, host: 0, mac: 0, ips: [], learning: false, learned: [] }
+
 /**
- * Random flows and groups in both bridges, random packets of a guest: the interpreter lets leave what ovs-vswitchd would.
+ * Random flows and groups in all bridges, random packets of a guest: the interpreter lets leave what ovs-vswitchd would.
  *
  * @throws {Error} with the smallest counterexample, Open vSwitch's trace in it.
  */
 export async function tablesAgree(oracle: TraceOracle, { runs, packets, seed }: Effort): Promise<Agreement> {
   const tally = { compared: 0, left: 0 }
-  const guests = MACS.slice(0, 3).map((mac, index) => ({ name: '', network: 0, host: 0, mac, ips: [IPS[index]!] }))
+  const guests = MACS.slice(0, 3).map((mac, index) => ({ ...GUEST, mac, ips: [IPS[index]!] }))
   const arrival = fc
     .record({ port: fc.constantFrom(10, 11, 12), layers: fc.oneof(...guests.map(frameFrom)) })
     .map(({ port, layers }): Arrival => ({ bridge: 'br-int', port, frame: buildFrame(layers) }))
@@ -97,14 +108,16 @@ export async function tablesAgree(oracle: TraceOracle, { runs, packets, seed }: 
   const trial = fc.record({
     inside: bridgeContents,
     overlay: bridgeContents,
+    outside: bridgeContents,
     arrivals: fc.array(arrival, { minLength: packets, maxLength: packets }),
   })
   const details = await fc.check(
-    fc.asyncProperty(trial, async ({ inside, overlay, arrivals }) => {
+    fc.asyncProperty(trial, async ({ inside, overlay, outside, arrivals }) => {
       const bridges: Bridge[] = []
       for (const [name, { flows, groups }] of [
         ['br-int', inside],
         ['br-tun', overlay],
+        ['br-ex', outside],
       ] as const) {
         await oracle.install(name, [])
         const taken = { flows: [] as Flow[], groups: [] as Group[] }

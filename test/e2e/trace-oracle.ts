@@ -3,25 +3,31 @@ import { connect, type Socket } from 'node:net'
 import { BundleError, connectOpenFlow, type Message, type OpenFlowConnection } from 'node-openflow'
 import { type Ovs, startOvs } from '../../packages/node-openflow/test/ovs.ts'
 import type { Group, Port } from '../../src/interpreter/bridge.ts'
+import { TUNNEL_ID_BITS } from '../../src/interpreter/fabric.ts'
 import type { Flow } from '../../src/interpreter/flow-table.ts'
 import type { Arrival, Passage } from '../../src/interpreter/passage.ts'
 import { formatIpv4Address } from '../../src/packet/address.ts'
 import { runDatapathActions } from './datapath-actions.ts'
 
-/** The ports of the host, as an interpreter's bridges are to have them. */
+/** The bridges of the host and their ports, as an interpreter's bridges are to have them. */
 export const GUESTS = [...Array(16).keys()].map(n => 10 + n)
 export const PORTS: { readonly [bridge in BridgeName]: readonly Port[] } = {
   'br-int': [
     { kind: 'patch', number: 1, name: 'patch-tun', peer: 'patch-int' },
+    { kind: 'patch', number: 2, name: 'int-br-ex', peer: 'phy-br-ex' },
     ...GUESTS.map((number): Port => ({ kind: 'endpoint', number, name: `guest${number}` })),
   ],
   'br-tun': [
     { kind: 'patch', number: 1, name: 'patch-int', peer: 'patch-tun' },
-    { kind: 'vxlan', number: 2, name: 'vxlan' },
-    { kind: 'gre', number: 3, name: 'gre' },
+    { kind: 'tunnel', type: 'vxlan', number: 2, name: 'vxlan' },
+    { kind: 'tunnel', type: 'gre', number: 3, name: 'gre' },
+  ],
+  'br-ex': [
+    { kind: 'patch', number: 1, name: 'phy-br-ex', peer: 'int-br-ex' },
+    { kind: 'uplink', number: 2, name: 'uplink', wire: 'physnet1' },
   ],
 }
-export type BridgeName = 'br-int' | 'br-tun'
+export type BridgeName = 'br-int' | 'br-tun' | 'br-ex'
 
 /** Hosts that a tunnel can lead to: 192.0.2.1 and on. This one's underlay has another address of that network. */
 const NEIGHBOURS = [...Array(8).keys()].map(n => `192.0.2.${1 + n}`)
@@ -39,15 +45,15 @@ const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 export function leavingOf({ departures, packetIns }: Passage): Leaving {
   return {
     outputs: departures.map(({ bridge, port, frame, tunnel }) => {
-      if (tunnel === undefined) return `${bridge} ${port.number}: ${hex(frame)}`
-      const id = BigInt.asUintN(port.kind === 'vxlan' ? 24 : 32, tunnel.id)
-      return `${port.kind} ${id} to ${formatIpv4Address(Number(tunnel.destination))}: ${hex(frame)}`
+      if (port.kind !== 'tunnel' || tunnel === undefined) return `${bridge} ${port.number}: ${hex(frame)}`
+      const id = BigInt.asUintN(TUNNEL_ID_BITS[port.type], tunnel.id)
+      return `${port.type} ${id} to ${formatIpv4Address(Number(tunnel.destination))}: ${hex(frame)}`
     }),
     packetIns: packetIns.map(({ cookie, frame }) => `${cookie}: ${hex(frame)}`),
   }
 }
 
-/** A real ovs-vswitchd with br-int and br-tun, asked by `ofproto/trace` (ovs-vswitchd(8)) what it would do. */
+/** A real ovs-vswitchd with the bridges of a host, asked by `ofproto/trace` (ovs-vswitchd(8)) what it would do. */
 export class TraceOracle implements AsyncDisposable {
   readonly #ovs: Ovs
   readonly #control: Control
@@ -82,7 +88,7 @@ export class TraceOracle implements AsyncDisposable {
     const out = { type: 'apply_actions', actions: [{ type: 'output', port: 1 }] } as const
     await underlay.bundle([{ type: 'flow_mod', command: 'add', match: [], instructions: [out] }])
     underlay.close()
-    const bridges = { 'br-int': await dial('br-int'), 'br-tun': await dial('br-tun') }
+    const bridges = { 'br-int': await dial('br-int'), 'br-tun': await dial('br-tun'), 'br-ex': await dial('br-ex') }
     for (const meterId of GUESTS) bridges['br-int'].send(meter(meterId))
     await bridges['br-int'].barrier()
     return new TraceOracle(ovs, control, bridges, datapathPorts(await control.call('dpif/show')))
@@ -172,11 +178,11 @@ function plug(bridge: string, ports: readonly Port[]): string[] {
     ...['--', 'add-br', bridge, '--', 'set', 'bridge', bridge, ...settings],
     ...ports.flatMap(port => {
       const type =
-        port.kind === 'endpoint'
-          ? ['type=dummy']
-          : port.kind === 'patch'
-            ? ['type=patch', `options:peer=${port.peer}`]
-            : [`type=${port.kind}`, 'options:remote_ip=flow', 'options:key=flow']
+        port.kind === 'patch'
+          ? ['type=patch', `options:peer=${port.peer}`]
+          : port.kind === 'tunnel'
+            ? [`type=${port.type}`, 'options:remote_ip=flow', 'options:key=flow']
+            : ['type=dummy']
       const { name, number } = port
       return ['--', 'add-port', bridge, name, '--', 'set', 'interface', name, ...type, `ofport_request=${number}`]
     }),

@@ -1,12 +1,11 @@
 import fc from 'fast-check'
-import { createInputs, type Inputs, presenceId } from '../../flows/inputs.ts'
+import { createInputs, type Inputs, learnedId, type NetworkRow, presenceId } from '../../flows/inputs.ts'
 import { declareUnits } from '../../flows/units.ts'
 import { BROADCAST_ADDRESS } from '../../src/packet/address.ts'
 import { EtherType } from '../../src/packet/ethernet.ts'
 import { buildFrame, type FrameInput } from '../../src/packet/frame.ts'
 import { IpProtocol } from '../../src/packet/ipv4.ts'
 import { BROADCAST_MAC } from '../../src/packet/mac.ts'
-import { writeHost } from '../flows/fixture.ts'
 
 /** A port of a small fabric: numbers index the plan's networks and hosts, MACs and addresses are few, so that they clash. */
 export interface PlanPort {
@@ -16,32 +15,54 @@ export interface PlanPort {
   readonly host: number | undefined
   readonly mac: number
   readonly ips: readonly number[]
+  /** Without port security. */
+  readonly learning: boolean
+  /** MACs that were learned behind it. */
+  readonly learned: readonly number[]
+}
+
+export interface PlanNetwork {
+  readonly type: NetworkRow['type']
+  readonly segment: number | undefined
+  readonly dhcp: boolean
 }
 
 export interface FabricPlan {
   /** How many hosts. */
   readonly hosts: number
-  readonly networks: readonly { readonly type: 'vxlan' | 'gre'; readonly segment: number; readonly dhcp: boolean }[]
+  readonly networks: readonly PlanNetwork[]
   readonly ports: readonly PlanPort[]
 }
 
 export const MACS = [...Array(6).keys()].map(n => 0xfa163e000000 + n)
 export const IPS = [...Array(6).keys()].map(n => 0x0a00000b + n)
+const FOREIGN_MACS = [0x020000000001, 0x020000000002]
 const DHCP_IP = 0x0a0000fe
 const DHCP_MAC = 0xfa163effff00
+export const WIRE = 'physnet1'
 
-/** Networks are tenants: what is in one must stay in it. Two of different kinds may have one segmentation id. */
+/** Which networks a fabric has: two of different types may have one segmentation id. */
+const planNetwork: fc.Arbitrary<PlanNetwork> = fc
+  .record({
+    type: fc.constantFrom<NetworkRow['type'][]>('vxlan', 'vxlan', 'gre', 'gre', 'vlan', 'flat', 'local'),
+    segment: fc.constantFrom(5, 6, 0x123),
+    dhcp: fc.boolean(),
+  })
+  .map(({ type, segment, dhcp }) => ({
+    type,
+    segment: type === 'flat' || type === 'local' ? undefined : segment,
+    dhcp,
+  }))
+
+/** Networks are tenants: what is in one must stay in it. */
 export const fabricPlan: fc.Arbitrary<FabricPlan> = fc
   .record({
     hosts: fc.integer({ min: 1, max: 4 }),
-    networks: fc.uniqueArray(
-      fc.record({
-        type: fc.constantFrom('vxlan' as const, 'gre' as const),
-        segment: fc.constantFrom(5, 6, 0x123456),
-        dhcp: fc.boolean(),
-      }),
-      { minLength: 1, maxLength: 4, selector: ({ type, segment }) => `${type} ${segment}` },
-    ),
+    networks: fc.uniqueArray(planNetwork, {
+      minLength: 1,
+      maxLength: 4,
+      selector: ({ type, segment }) => `${type} ${segment}`,
+    }),
   })
   .chain(({ hosts, networks }) => {
     const port = fc.record({
@@ -49,6 +70,8 @@ export const fabricPlan: fc.Arbitrary<FabricPlan> = fc
       host: fc.option(fc.nat({ max: hosts - 1 }), { nil: undefined, freq: 8 }),
       mac: fc.constantFrom(...MACS),
       ips: fc.oneof(fc.subarray(IPS, { minLength: 1, maxLength: 2 }), fc.subarray(IPS, { maxLength: 2 })),
+      learning: fc.nat({ max: 5 }).map(n => n === 0),
+      learned: fc.subarray(FOREIGN_MACS),
     })
     return fc.array(port, { minLength: 1, maxLength: 12 }).map(ports => ({
       hosts,
@@ -57,13 +80,15 @@ export const fabricPlan: fc.Arbitrary<FabricPlan> = fc
     }))
   })
 
-/** Within a network a MAC and an address are one port's: the topology sees to that. */
+/** Within a network a MAC and an address are one port's: the topology and the learning of MACs see to that. */
 function withoutDuplicates<P extends Omit<PlanPort, 'name'>>(ports: readonly P[]): P[] {
   const taken = new Set<string>()
   const take = (key: string) => !taken.has(key) && taken.add(key)
   return ports.flatMap(port => {
-    if (!take(`${port.network} mac ${port.mac}`)) return []
-    return [{ ...port, ips: port.ips.filter(ip => take(`${port.network} ip ${ip}`)) }]
+    const { network } = port
+    if (!take(`${network} mac ${port.mac}`)) return []
+    const ips = port.ips.filter(ip => take(`${network} ip ${ip}`))
+    return [{ ...port, ips, learned: port.learning ? port.learned.filter(mac => take(`${network} mac ${mac}`)) : [] }]
   })
 }
 
@@ -72,33 +97,32 @@ export function rowsOfPlan({ hosts, networks, ports }: FabricPlan): Inputs {
   const inputs = createInputs()
   declareUnits(inputs)
   const { engine } = inputs
-  for (let index = 0; index < hosts; index++) writeHost(inputs, `h${index}`, index)
+  for (let index = 0; index < hosts; index++) {
+    engine.set(inputs.hosts, `h${index}`, {
+      name: `h${index}`,
+      tunnelIp: 0xc0000201 + index,
+      brInt: { patchTun: 1 },
+      brTun: { patchInt: 1, vxlan: 2, gre: 3 },
+      providers: { [WIRE]: { bridge: 'br-ex', intPort: 2, phyPort: 1, uplinks: [2] } },
+    })
+  }
   networks.forEach(({ type, segment, dhcp }, index) => {
     const name = `n${index}`
-    engine.set(inputs.networks, name, {
-      name,
-      type,
-      number: index + 1,
-      segment,
-      physicalNetwork: undefined,
-      learning: false,
-    })
+    const learning = ports.some(port => port.network === index && port.learning)
+    const physicalNetwork = type === 'vlan' || type === 'flat' ? WIRE : undefined
+    engine.set(inputs.networks, name, { name, type, number: index + 1, segment, physicalNetwork, learning })
     engine.set(inputs.subnets, `${name}-v4`, {
       name: `${name}-v4`,
       network: name,
       dhcp: dhcp ? { ip: DHCP_IP, mac: DHCP_MAC + index } : undefined,
     })
   })
-  ports.forEach(({ name, network: index, host, mac, ips }, number) => {
+  ports.forEach(({ name, network: index, host, mac, ips, learning, learned }, number) => {
     const network = `n${index}`
     const id = idOf(number)
-    engine.set(inputs.ports, id, {
-      name,
-      network,
-      mac,
-      addresses: ips.map(ip => ({ ip, subnet: `${network}-v4` })),
-      learning: false,
-    })
+    const addresses = ips.map(ip => ({ ip, subnet: `${network}-v4` }))
+    engine.set(inputs.ports, id, { name, network, mac, addresses, learning })
+    for (const mac of learned) engine.set(inputs.learned, learnedId(network, mac), { network, mac, port: id })
     if (host === undefined) return
     const place = `h${host}`
     engine.set(inputs.bindings, id, { port: id, network, host: place, ofport: FIRST_OFPORT + number })
@@ -117,7 +141,7 @@ const idOf = (number: number) => number.toString(16).padStart(32, '0')
 export function frameFrom(port: PlanPort): fc.Arbitrary<FrameInput> {
   const mostly = <T>(own: T, others: readonly T[]) =>
     fc.oneof({ weight: 12, arbitrary: fc.constant(own) }, { weight: 1, arbitrary: fc.constantFrom(...others) })
-  const source = mostly(port.mac, [...MACS, 0x020000000001, BROADCAST_MAC, 0])
+  const source = mostly(port.mac, [...MACS, ...FOREIGN_MACS, BROADCAST_MAC, 0])
   const destination = fc.constantFrom(
     ...MACS,
     ...MACS,
@@ -125,7 +149,8 @@ export function frameFrom(port: PlanPort): fc.Arbitrary<FrameInput> {
     BROADCAST_MAC,
     DHCP_MAC,
     port.mac,
-    0x020000000002,
+    ...FOREIGN_MACS,
+    0x020000000003,
   )
   const ownIp = port.ips[0] ?? 0
   const senderIp = mostly(ownIp, [...IPS, 0, DHCP_IP, 0x0b000001])

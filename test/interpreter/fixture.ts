@@ -1,13 +1,16 @@
 import { decodeActions } from 'node-openflow'
+import { brEx } from '../../flows/br-ex.ts'
 import { brInt } from '../../flows/br-int.ts'
 import { brTun } from '../../flows/br-tun.ts'
-import { brIntOf, brTunOf, type HostRow, type Inputs } from '../../flows/inputs.ts'
-import type { BridgeState, Port } from '../../src/interpreter/bridge.ts'
+import { brIntOf, bridgeOf, brTunOf, type HostRow, type Inputs, type ProviderRow } from '../../flows/inputs.ts'
+import type { BridgeState, Port, TunnelType } from '../../src/interpreter/bridge.ts'
 import { type At, Fabric, type HostState } from '../../src/interpreter/fabric.ts'
 import type { Flow } from '../../src/interpreter/flow-table.ts'
 import type { Step } from '../../src/interpreter/passage.ts'
 import { decodeFlow } from '../../src/pipeline/flow-bytes.ts'
 import type { Item } from '../../src/pipeline/item.ts'
+
+type AnyPipeline = Pick<typeof brInt | typeof brTun | typeof brEx, 'tableNames'>
 
 /** A fabric whose bridges hold what the engine wants of them. */
 export interface FabricOfInputs {
@@ -21,8 +24,8 @@ export interface FabricOfInputs {
 export function fabricOf(inputs: Inputs): FabricOfInputs {
   const items = new Map<Flow, Item>()
   const hosts = [...inputs.hosts.entries()].map(([, host]): HostState => {
-    const bridge = (target: string, pipeline: typeof brInt | typeof brTun, ports: Port[]): BridgeState => ({
-      name: pipeline.name,
+    const bridge = (target: string, pipeline: AnyPipeline, ports: Port[]): BridgeState => ({
+      name: target.slice(host.name.length + 1),
       ports,
       tableNames: pipeline.tableNames,
       ...contents([...inputs.engine.desired(target).values()], items),
@@ -33,6 +36,9 @@ export function fabricOf(inputs: Inputs): FabricOfInputs {
       bridges: [
         bridge(brIntOf(host.name), brInt, brIntPorts(inputs, host)),
         bridge(brTunOf(host.name), brTun, brTunPorts(host)),
+        ...Object.entries(host.providers).map(([wire, provider]) =>
+          bridge(bridgeOf(host.name, provider.bridge), brEx, brExPorts(wire, provider)),
+        ),
       ],
     }
   })
@@ -68,18 +74,30 @@ function contents(items: readonly Item[], of: Map<Flow, Item>): Pick<BridgeState
   return { flows, groups }
 }
 
-function brIntPorts(inputs: Inputs, { name: host, brInt: { patchTun } }: HostRow): Port[] {
+/** Patch ports, named by the bridge they lead to; left out where one end is missing. */
+function patch(number: number | undefined, to: string, from: string): Port[] {
+  return number === undefined ? [] : [{ kind: 'patch', number, name: `${from} to ${to}`, peer: `${to} to ${from}` }]
+}
+
+function brIntPorts(inputs: Inputs, { name: host, brInt: { patchTun }, providers }: HostRow): Port[] {
   const guests = [...inputs.bindings.where('host', host)].map(
     ({ port, ofport }): Port => ({ kind: 'endpoint', number: ofport, name: inputs.ports.get(port)!.name }),
   )
-  if (patchTun === undefined) return guests
-  return [...guests, { kind: 'patch', number: patchTun, name: 'patch-tun', peer: 'patch-int' }]
+  const provided = Object.values(providers).flatMap(({ intPort, bridge }) => patch(intPort, bridge, 'br-int'))
+  return [...guests, ...patch(patchTun, 'br-tun', 'br-int'), ...provided]
 }
 
 function brTunPorts({ brTun: { patchInt, vxlan, gre } }: HostRow): Port[] {
-  const ports: Port[] = []
-  if (patchInt !== undefined) ports.push({ kind: 'patch', number: patchInt, name: 'patch-int', peer: 'patch-tun' })
-  if (vxlan !== undefined) ports.push({ kind: 'vxlan', number: vxlan, name: 'vxlan' })
-  if (gre !== undefined) ports.push({ kind: 'gre', number: gre, name: 'gre' })
-  return ports
+  const tunnel = (type: TunnelType, number: number | undefined): Port[] =>
+    number === undefined ? [] : [{ kind: 'tunnel', type, number, name: type }]
+  return [...patch(patchInt, 'br-int', 'br-tun'), ...tunnel('vxlan', vxlan), ...tunnel('gre', gre)]
+}
+
+/** Each uplink is on a wire of its own, the first on that of the physical network's name. */
+function brExPorts(physicalNetwork: string, { bridge, phyPort, uplinks }: ProviderRow): Port[] {
+  const wires = uplinks.map((number, index): Port => {
+    const wire = index === 0 ? physicalNetwork : `${physicalNetwork}/${index}`
+    return { kind: 'uplink', number, name: `${bridge} uplink ${number}`, wire }
+  })
+  return [...patch(phyPort, 'br-int', bridge), ...wires]
 }

@@ -1,8 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { readPacketUserdata } from '../../flows/packet-in.ts'
 import type { Outcome } from '../../src/interpreter/fabric.ts'
+import { parseEthernet } from '../../src/packet/ethernet.ts'
 import { buildFrame, parseFrame } from '../../src/packet/frame.ts'
-import { type FabricPlan, fabricPlan, rowsOfPlan, type Sent, traffic } from './arbitraries.ts'
+import { type FabricPlan, fabricPlan, type PlanPort, rowsOfPlan, type Sent, traffic, WIRE } from './arbitraries.ts'
 import { fabricOf } from './fixture.ts'
 
 // Whatever fabric there is and whatever a guest sends. A network stands for its tenant.
@@ -26,25 +28,32 @@ function always(check: (sent: Sent, outcome: Outcome, plan: FabricPlan) => void)
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 
+/** Whether two plugged ports are to hear each other: a local network is another one on each host. */
+const together = ({ networks }: FabricPlan, a: PlanPort, b: PlanPort): boolean =>
+  b.host !== undefined && a.network === b.network && (networks[a.network]!.type !== 'local' || a.host === b.host)
+
 describe('any frame of any guest', () => {
   test('is delivered to ports of the network of its sender only, at most once to each', () => {
-    always(({ from }, { delivered }, { ports }) => {
-      const network = ports.filter(port => port.network === from.network).map(({ name }) => name)
+    always(({ from }, { delivered }, plan) => {
+      const network = plan.ports.filter(port => together(plan, from, port)).map(({ name }) => name)
       const reached = delivered.map(({ port }) => port)
       for (const port of reached) expect(network).toContain(port)
       expect(reached).toHaveLength(new Set(reached).size)
     })
   })
 
-  test('travels only under the segmentation id of its network, to hosts that have it', () => {
-    always(({ from }, { tunnelled }, { networks, ports }) => {
+  test('travels only as a frame of its network: by that kind of tunnel or wire, under that id', () => {
+    always(({ from }, { tunnelled, wired }, { networks, ports }) => {
       const { type, segment } = networks[from.network]!
-      const hosts = ports.flatMap(({ network, host }) =>
-        network === from.network && host !== from.host ? [`h${host}`] : [],
-      )
-      for (const { kind, id, host, to } of tunnelled) {
-        expect({ kind, id, host }).toEqual({ kind: type, id: BigInt(segment), host: `h${from.host}` })
-        expect(hosts).toContain(to)
+      const hosts = ports.flatMap(({ network, host }) => (network === from.network && host !== from.host ? [host] : []))
+      for (const { type: by, id, host, to } of tunnelled) {
+        expect({ by, id: Number(id), host }).toEqual({ by: type, id: segment, host: `h${from.host}` })
+        expect(hosts.map(host => `h${host}`)).toContain(to)
+      }
+      for (const { frame, host } of wired) {
+        expect(['vlan', 'flat']).toContain(type)
+        expect(host).toBe(`h${from.host}`)
+        expect(parseEthernet(frame).vlans.map(({ vid }) => vid)).toEqual(segment === undefined ? [] : [segment])
       }
     })
   })
@@ -58,39 +67,80 @@ describe('any frame of any guest', () => {
     })
   })
 
-  test('reaches another guest as it was sent, with the MAC and an address of the sender', () => {
-    always(({ from, layers: { ethernet, arp, ipv4 }, frame }, { delivered }) => {
+  test('reaches another guest as it was sent, and untagged', () => {
+    always(({ from, layers: { ethernet }, frame }, { delivered }) => {
       const others = delivered.filter(({ port }) => port !== from.name)
       for (const { frame: arrived } of others) expect(hex(arrived)).toBe(hex(frame))
-      if (others.length === 0) return
-      expect({ source: ethernet.source, vlans: ethernet.vlans }).toEqual({ source: from.mac, vlans: [] })
-      const sender = arp ?? ipv4!
-      if ('senderMac' in sender) expect(sender.senderMac).toBe(from.mac)
-      expect([...from.ips, 0]).toContain('senderMac' in sender ? sender.senderAddress : sender.source)
+      if (others.length > 0) expect(ethernet.vlans).toEqual([])
     })
   })
 
-  test('comes to the controller only as DHCP, from its own port and nowhere else', () => {
-    always(({ from, layers: { udp } }, { controller, delivered, tunnelled }, { ports, networks }) => {
-      for (const { host, userdata } of controller) {
-        expect(host).toBe(`h${from.host}`)
-        expect(userdata?.at(-1)).toBe(ports.indexOf(from))
-        expect(networks[from.network]!.dhcp).toBe(true)
-        expect(udp).toMatchObject({ sourcePort: 68, destinationPort: 67 })
-      }
-      if (controller.length > 0) expect([...delivered, ...tunnelled]).toEqual([])
+  test('with port security it has the MAC and an address of its sender', () => {
+    always(({ from, layers: { ethernet, arp, ipv4 } }, { delivered, tunnelled, wired }) => {
+      if (from.learning || delivered.length + tunnelled.length + wired.length === 0) return
+      expect(ethernet.source).toBe(from.mac)
+      if (arp !== undefined) expect(arp.senderMac).toBe(from.mac)
+      expect([...from.ips, 0]).toContain(arp === undefined ? ipv4?.source : arp.senderAddress)
     })
   })
+
+  test('comes to the controller from its own port only, as DHCP and then nowhere else, or to learn its MAC', () => {
+    always(({ from, layers: { ethernet, udp } }, { controller, ...left }, { ports, networks }) => {
+      const services = controller.map(({ host, userdata }) => {
+        const { service, portId } = readPacketUserdata(userdata!)!
+        expect({ host, port: Number(`0x${portId.replaceAll('-', '')}`) }).toEqual({
+          host: `h${from.host}`,
+          port: ports.indexOf(from),
+        })
+        return service
+      })
+      expect(services).toHaveLength(new Set(services).size)
+      if (services.includes('dhcp')) {
+        expect(networks[from.network]!.dhcp).toBe(true)
+        expect(udp).toMatchObject({ sourcePort: 68, destinationPort: 67 })
+        expect([...left.delivered, ...left.tunnelled, ...left.wired]).toEqual([])
+      }
+      if (services.includes('learn')) {
+        expect(from.learning).toBe(true)
+        expect([from.mac, ...from.learned]).not.toContain(ethernet.source)
+      }
+    })
+  })
+})
+
+test('any frame from a wire reaches the network of its VLAN only, each port once, and stays off wires and tunnels', () => {
+  fc.assert(
+    fc.property(sending, ({ plan, frames }) => {
+      const { fabric } = fabricOf(rowsOfPlan(plan))
+      for (const { layers, frame } of frames) {
+        const { delivered, tunnelled, wired, controller } = fabric.hear(WIRE, frame)
+        const vlans = (layers.ethernet.vlans ?? []).map(({ vid }) => vid)
+        const network = plan.networks.findIndex(({ type, segment }) =>
+          vlans.length === 0 ? type === 'flat' : type === 'vlan' && segment === vlans[0],
+        )
+        const members = plan.ports.filter(port => port.network === network).map(({ name }) => name)
+        const reached = delivered.map(({ port }) => port)
+        for (const port of reached) expect(members).toContain(port)
+        expect(reached).toHaveLength(new Set(reached).size)
+        expect([...tunnelled, ...wired, ...controller]).toEqual([])
+      }
+    }),
+    { numRuns: RUNS },
+  )
 })
 
 describe('two guests of a network', () => {
   const pairs = fabricPlan.map(plan => {
     const plugged = plan.ports.filter(({ host, ips }) => host !== undefined && ips.length > 0)
-    const pairs = plugged.flatMap(a =>
-      plugged.filter(b => a !== b && a.network === b.network).map(b => [a, b] as const),
-    )
+    const pairs = plugged.flatMap(a => plugged.filter(b => a !== b && together(plan, a, b)).map(b => [a, b] as const))
     return { plan, pairs }
   })
+
+  /** On a wire every host hears every frame, and one that has ports that learn looks for MACs it does not have behind them. */
+  const overhearing = ({ networks, ports }: FabricPlan, a: PlanPort, b: PlanPort): string[] =>
+    ['vlan', 'flat'].includes(networks[a.network]!.type) && a.host !== b.host
+      ? ports.filter(port => port.learning && port.host !== a.host && port.host !== b.host).map(({ name }) => name)
+      : []
 
   test('reach each other by unicast, and nobody else does', () => {
     let met = 0
@@ -103,9 +153,12 @@ describe('two guests of a network', () => {
             ipv4: { source: a.ips[0]!, destination: b.ips[0]! },
             icmp: { type: 8, code: 0, rest: 1 },
           })
-          const { delivered, tunnelled } = fabric.send(a.name, frame)
-          expect(delivered).toEqual([{ host: `h${b.host}`, port: b.name, frame }])
-          expect(tunnelled).toHaveLength(a.host === b.host ? 0 : 1)
+          const { delivered, tunnelled, wired } = fabric.send(a.name, frame)
+          const overheard = overhearing(plan, a, b)
+          expect(delivered.filter(({ port }) => !overheard.includes(port))).toEqual([
+            { host: `h${b.host}`, port: b.name, frame },
+          ])
+          expect([...tunnelled, ...wired]).toHaveLength(a.host === b.host ? 0 : 1)
           met++
         }
       }),
@@ -124,7 +177,7 @@ describe('two guests of a network', () => {
             ipv4: { source: a.ips[0]!, destination: 0xffffffff },
             udp: { sourcePort: 5353, destinationPort: 5353 },
           })
-          const members = plan.ports.filter(b => b !== a && b.network === a.network && b.host !== undefined)
+          const members = plan.ports.filter(b => b !== a && together(plan, a, b))
           const { delivered } = fabric.send(a.name, frame)
           expect(delivered.map(({ port }) => port).sort()).toEqual(members.map(({ name }) => name).sort())
         }
@@ -152,9 +205,9 @@ describe('two guests of a network', () => {
               targetAddress: a.ips[0]!,
             },
           })
-          const { delivered, tunnelled } = fabric.send(a.name, buildFrame(request))
+          const { delivered, tunnelled, wired } = fabric.send(a.name, buildFrame(request))
           expect(delivered).toEqual([{ host: `h${a.host}`, port: a.name, frame: answer }])
-          expect(tunnelled).toEqual([])
+          expect([...tunnelled, ...wired]).toEqual([])
         }
       }),
       { numRuns: RUNS },
