@@ -52,6 +52,8 @@ interface Guest {
 interface Slot {
   /** The subnets it may come from; a new one comes from the first. */
   readonly pools: readonly Pool[]
+  /** The file says which address it is. */
+  readonly given?: boolean
   settled?: { readonly pool: Pool; readonly address: number }
 }
 
@@ -64,6 +66,7 @@ export function assignAddresses(document: TopologyDocument, book: AllocationBook
   for (const pool of pools) if (pool.subnet.enable_dhcp !== false) restoreServer(pool, book)
   const hungry = new Map<Pool, Guest[]>()
   for (const guest of guests) allocateGuest(guest, book, hungry)
+  for (const guest of guests) orderAllocated(guest)
   for (const [pool, guests] of hungry) reportExhausted(pool, guests, report)
   for (const pool of pools) if (pool.subnet.enable_dhcp !== false) allocateServer(pool, book, report)
   return {
@@ -78,6 +81,19 @@ export function assignAddresses(document: TopologyDocument, book: AllocationBook
         server === undefined ? [] : [[name, { ip_address: formatIpv4(server), mac_address: formatMac(serverMac!) }]],
       ),
     ),
+  }
+}
+
+/** Of several addresses allocated to a port from one subnet the lowest comes first, whenever each of them was allocated. */
+function orderAllocated(guest: Guest): void {
+  const allocated = Map.groupBy(
+    guest.slots.filter(slot => slot.settled && !slot.given),
+    slot => slot.settled!.pool,
+  )
+  for (const slots of allocated.values()) {
+    if (slots.length < 2) continue
+    const inOrder = slots.map(slot => slot.settled!).sort((a, b) => a.address - b.address)
+    for (const [index, slot] of slots.entries()) slot.settled = inOrder[index]!
   }
 }
 
@@ -125,7 +141,7 @@ function guestsOf(document: TopologyDocument, links: ReadonlyMap<string, Link>):
       const address = ipv4(ip_address)
       const pool = link.subnets.find(({ plan }) => contains(plan.prefix, address))!
       pool.taken.set(address, ['ports', name, 'fixed_ips', index, 'ip_address'])
-      guest.slots.push({ pools: [pool], settled: { pool, address } })
+      guest.slots.push({ pools: [pool], given: true, settled: { pool, address } })
     }
     return guest
   })

@@ -309,3 +309,15 @@ test('defaults', () => {
     },
   ])
 })
+
+test('several allocated addresses of a port are told lowest first, whenever each was allocated', () => {
+  const ports = (a: string, b: string) => `${SUBNET}ports:\n${a}${b}`
+  const early = '  early: { network: red }\n'
+  const two = '  two: { network: red, fixed_ips: [{ subnet: red-v4 }, { subnet: red-v4 }] }\n'
+  const one = '  two: { network: red, fixed_ips: [{ subnet: red-v4 }] }\n'
+  const past = history(ports(early, one))
+  const now = resolve(ports('', two), past)
+  expect(addresses(now)['two']).toBe('10.0.0.2 10.0.0.3')
+  const recorded = [...past.filter(allocation => !now.released.includes(allocation)), ...now.added]
+  expect(addresses(resolve(ports('', two), recorded))).toEqual(addresses(now))
+})
