@@ -18,7 +18,7 @@ import {
 } from 'ovsdb-client'
 import { brInt } from '../../flows/br-int.ts'
 import { brTun } from '../../flows/br-tun.ts'
-import { brIntOf, type Inputs, presenceId } from '../../flows/inputs.ts'
+import { brIntOf, type Inputs } from '../../flows/inputs.ts'
 import { type LearnedFlow, learnedAmong, readLearnedFlow } from '../../flows/learning.ts'
 import type { Host } from '../../topology/host.ts'
 import { ipv4 } from '../../topology/ipv4.ts'
@@ -27,8 +27,8 @@ import type { EventKind, OnEvent } from '../event.ts'
 import type { Logger } from '../log.ts'
 import { encodeFlow, flowKey } from '../pipeline/flow-bytes.ts'
 import type { AdoptionPlan, Consent } from './adoption.ts'
+import { Bindings } from './bindings.ts'
 import { BridgeSession } from './bridge-session.ts'
-import { Claims } from './claim.ts'
 import { datapathIdOf } from './host-config.ts'
 import { HostSession, type HostWish } from './host-session.ts'
 import type { HostView } from './host-view.ts'
@@ -103,9 +103,7 @@ export class Fabric {
   /** Sessions of datapaths that no host declares, with their datapath ids. */
   readonly #unmanaged = new Map<OpenFlowConnection, string>()
   readonly #views = new Map<string, HostView>()
-  readonly #claims = new Claims()
-  /** Ports that a host's last view claimed: port id -> ofport. */
-  readonly #claimed = new Map<string, ReadonlyMap<string, number>>()
+  readonly #bindings: Bindings
   readonly #targets = new Map<string, { readonly host: string; readonly bridge: string }>()
   readonly #waiters = new Set<() => void>()
   /** Bridges that have been read since the start. */
@@ -113,8 +111,6 @@ export class Fabric {
   /** Ports behind which MACs are learned. */
   #learners: readonly string[] = []
   #topology: Topology | undefined
-  /** iface-id (port id or name) -> port. */
-  #portByIface = new Map<string, { readonly id: string; readonly network: string }>()
   #openflow: OpenFlowServer | undefined
   #ovsdb: Listener | undefined
   #scheduled = false
@@ -124,6 +120,7 @@ export class Fabric {
     this.#options = options
     this.#inputs = options.inputs
     this.#log = options.log
+    this.#bindings = new Bindings(options)
   }
 
   /** Listens for bridges; resolves with the address it really got. */
@@ -155,14 +152,7 @@ export class Fabric {
   setTopology(topology: Topology): void {
     this.#topology = topology
     this.#learners = [...topology.ports.values()].flatMap(port => (port.port_security_enabled ? [] : [port.id]))
-    this.#portByIface = new Map()
-    for (const port of topology.ports.values()) {
-      this.#portByIface.set(port.name, { id: port.id, network: port.network_id })
-    }
-    // An id is never the name of another port: ids are UUIDs made of names.
-    for (const port of topology.ports.values()) {
-      this.#portByIface.set(port.id, { id: port.id, network: port.network_id })
-    }
+    this.#bindings.setTopology(topology)
     const names = new Set<string>()
     for (const host of topology.hosts.values()) {
       names.add(host.name)
@@ -272,7 +262,7 @@ export class Fabric {
 
   /** Ports that several hosts claim, with the hosts in the order of their claims: the last one has it. */
   contested(): ReadonlyMap<string, readonly string[]> {
-    return this.#claims.contested()
+    return this.#bindings.contested()
   }
 
   /** Why the fabric is not settled, one sentence each; empty when every bridge holds what it is to hold. */
@@ -440,7 +430,7 @@ export class Fabric {
       bridgeMappings: host.bridge_mappings,
       tunnelAddress: host.tunnel_ip === undefined ? undefined : ipv4(host.tunnel_ip),
       target: this.#options.targetFor(host),
-      networkOf: ifaceId => this.#portByIface.get(ifaceId)?.network,
+      networkOf: ifaceId => this.#bindings.networkOf(ifaceId),
       networkExists: network => this.#topology?.networks.has(network) ?? false,
       physicalNetworkOf: network => {
         const row = this.#inputs.networks.get(network)
@@ -449,79 +439,10 @@ export class Fabric {
     }
   }
 
-  /** Writes what a host says into rows. */
   #look(name: string, view: HostView, first: boolean): void {
-    const { engine, hosts, presences } = this.#inputs
     this.#views.set(name, view)
-    engine.set(hosts, name, view.row)
-
-    const claimed = new Map<string, number>()
-    const networks = new Set<string>()
-    for (const plug of view.plugs) {
-      const port = this.#portByIface.get(plug.ifaceId)
-      // Two interfaces of one host that say the same: the older number has it, as long as it is there.
-      if (port === undefined || claimed.has(port.id)) continue
-      claimed.set(port.id, plug.ofport)
-      networks.add(port.network)
-    }
-    const before = this.#claimed.get(name)
-    this.#claimed.set(name, claimed)
-    for (const port of before?.keys() ?? []) if (!claimed.has(port)) this.#bind(port, name, undefined)
-    for (const [port, ofport] of claimed) {
-      if (before?.get(port) !== ofport) this.#bind(port, name, { ofport, fresh: !first })
-    }
-
-    const seen = new Set<string>()
-    for (const network of networks) {
-      const localVlan = view.localVlans.get(network)
-      if (localVlan === undefined) continue
-      const id = presenceId(name, network)
-      seen.add(id)
-      engine.set(presences, id, { host: name, network, localVlan })
-    }
-    for (const row of [...presences.where('host', name)]) {
-      const id = presenceId(name, row.network)
-      if (!seen.has(id)) engine.set(presences, id, undefined)
-    }
+    this.#bindings.look(name, view, first)
     this.schedule()
-  }
-
-  #bind(port: string, host: string, claim: { readonly ofport: number; readonly fresh: boolean } | undefined): void {
-    const { engine, bindings } = this.#inputs
-    const winner = this.#claims.say(port, host, claim)
-    const network = this.#topology?.ports.get(port)?.network_id
-    const before = bindings.get(port)
-    if (winner === undefined || network === undefined) {
-      engine.set(bindings, port, undefined)
-      if (before !== undefined) this.#tellPort(port, 'port-unbound', `from ${before.host}`)
-      return
-    }
-    // What was plugged in before Weft looked is found, not bound.
-    if (before === undefined) {
-      if (winner.fresh) this.#tellPort(port, 'port-bound', `to ${winner.host}, OpenFlow port ${winner.ofport}`)
-    } else if (before.host !== winner.host) {
-      const message = `from ${before.host} to ${winner.host}, OpenFlow port ${winner.ofport}`
-      this.#tellPort(port, 'port-moved', message)
-    } else if (before.ofport !== winner.ofport) {
-      this.#tellPort(
-        port,
-        'port-renumbered',
-        `from OpenFlow port ${before.ofport} to ${winner.ofport} of ${before.host}`,
-      )
-    }
-    const hosts = claim !== undefined && winner.host === host ? this.#claims.hostsOf(port) : []
-    if (hosts.length > 1) {
-      this.#log.warn('port is plugged on several hosts', {
-        port: this.#topology?.ports.get(port)?.name,
-        hosts,
-      })
-      this.#tellPort(port, 'port-contested', `plugged in on ${hosts.join(', ')}: ${winner.host} has it`)
-    }
-    engine.set(bindings, port, { port, network, host: winner.host, ofport: winner.ofport })
-  }
-
-  #tellPort(id: string, kind: EventKind, message: string): void {
-    this.#options.onEvent({ kind, subject: `port ${this.#topology?.ports.get(id)?.name ?? id}`, message })
   }
 
   #forget(name: string): void {
@@ -535,14 +456,8 @@ export class Fabric {
 
   /** Takes back what a host said. */
   #forgetRows(name: string): void {
-    const { engine, hosts, presences } = this.#inputs
-    for (const port of this.#claimed.get(name)?.keys() ?? []) this.#bind(port, name, undefined)
-    this.#claimed.delete(name)
+    this.#bindings.forget(name)
     this.#views.delete(name)
-    for (const row of [...presences.where('host', name)]) {
-      engine.set(presences, presenceId(name, row.network), undefined)
-    }
-    engine.set(hosts, name, undefined)
   }
 
   #session(host: string): HostSession {

@@ -177,6 +177,20 @@ describe('bindings', () => {
     await controller.settled(5_000)
   })
 
+  test('a port that the topology puts into another network is bound anew', async () => {
+    const [host] = await fakeHosts(1)
+    const controller = await start([host!])
+    await controller.settled(5_000)
+    host!.plug('red-a')
+    await bound(controller, 1)
+    await controller.settled(5_000)
+    controller.apply(topologyOf(topologyText([host!]).replace('red-a: { network: red }', 'red-a: { network: blue }')))
+    await controller.settled(5_000)
+    const blue = [...controller.topology.networks.values()].find(network => network.name === 'blue')
+    expect([...controller.inputs.bindings.values()].map(binding => binding.network)).toEqual([blue?.id])
+    expect([...controller.inputs.presences.values()].map(presence => presence.network)).toEqual([blue?.id])
+  })
+
   test('local VLANs survive unplugging and are given back when the network is deleted', async () => {
     const [host] = await fakeHosts(1)
     const controller = await start([host!])
