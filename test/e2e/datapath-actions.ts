@@ -199,6 +199,8 @@ function set(frame: Uint8Array, { name: header, terms }: Term): Uint8Array {
     }
     return new Uint8Array(copy)
   }
+  // Not in the frame.
+  if (header === 'skb_mark') return frame
   const layers = parseFrame(frame)
   for (const { name, change } of changes) {
     const setter = SETTERS[header]?.[name]

@@ -1,11 +1,11 @@
-import type { Action } from 'node-openflow'
+import { type Action, fields, PORT } from 'node-openflow'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Bridge, Switch } from '../../src/interpreter/bridge.ts'
 import type { Flow } from '../../src/interpreter/flow-table.ts'
 import { walk } from '../../src/interpreter/walk.ts'
 import { flow, frameOf, output, resubmit, set } from '../interpreter/one-bridge.ts'
 import { pipelineAgrees, tablesAgree } from './trace-agreement.ts'
-import { leavingOf, PORTS, TraceOracle } from './trace-oracle.ts'
+import { type BridgeName, leavingOf, PORTS, TraceOracle } from './trace-oracle.ts'
 
 // The interpreter against ofproto/trace of a real ovs-vswitchd. `scripts/trace-fuzz` is the long form.
 
@@ -27,6 +27,33 @@ describe('does with a packet what ovs-vswitchd does', () => {
     expect(compared).toBeGreaterThan(300)
     expect(left).toBeGreaterThan(20)
   })
+})
+
+test.each([
+  'reg0',
+  'reg15',
+  'xreg7',
+  'metadata',
+  'tunnel_id',
+  'tun_ipv4_src',
+  'tun_ipv6_dst',
+  'tun_gbp_id',
+  'pkt_mark',
+] as const)('forgets %s at a patch port, or not, as ovs-vswitchd does', async name => {
+  const value = fields[name].wide ? 5n : 5
+  const [patch, guest, back] = [1, 11, PORT.IN_PORT]
+  const inside = [
+    flow({ in_port: 10 }, [set(name, value), output(patch)]),
+    flow({ in_port: patch, eth_dst: 7 }, [output(guest)]),
+  ]
+  const overlay = [flow({ [name]: value }, [set('eth_dst', 7), output(back)]), flow({}, [], { priority: 1 })]
+  await oracle.install('br-int', inside)
+  await oracle.install('br-tun', overlay)
+  const bridge = (name: BridgeName, flows: Flow[]) => new Bridge({ name, ports: PORTS[name], flows })
+  const arrival = { bridge: 'br-int', port: 10, frame: frameOf() }
+  const { leaving } = await oracle.trace(arrival)
+  expect(leavingOf(walk(new Switch([bridge('br-int', inside), bridge('br-tun', overlay)]), arrival))).toEqual(leaving)
+  expect(leaving.outputs).toHaveLength(name === 'pkt_mark' ? 1 : 0)
 })
 
 describe('gives up where ovs-vswitchd does', () => {

@@ -51,10 +51,10 @@ const outputs: [what: string, actions: Action[], ports: string[], groups?: Group
   [
     'group: of two ends the earlier kind counts',
     [group(1)],
-    ['p2', 'p3'],
+    ['p4', 'p2'],
     [
-      { groupId: 1, buckets: [{ actions: [output(2), resubmit(1)] }, { actions: [output(4), group(2)] }] },
-      { groupId: 2, buckets: [{ actions: [output(2), output(3)] }] },
+      { groupId: 1, buckets: [{ actions: [output(4), resubmit(1)] }, { actions: [output(3), group(2)] }] },
+      { groupId: 2, buckets: [{ actions: [output(4), output(2)] }] },
     ],
   ],
   ['group: a bucket without an end', [group(1)], [], [{ groupId: 1, buckets: [{ actions: [set('reg0', 5)] }] }]],

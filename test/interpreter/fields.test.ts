@@ -196,6 +196,7 @@ describe('IPv6 extension headers', () => {
     ['authentication', 51, [Uint8Array.of(17, 0, 0, 0, 0, 0, 0, 0), datagram], [17, 0, 68]],
     ['the first fragment', 44, [Uint8Array.of(17, 0, 0, 1, 0, 0, 0, 0), datagram], [17, 1, 68]],
     ['a later fragment', 44, [Uint8Array.of(17, 0, 0, 8, 0, 0, 0, 0), datagram], [17, 3, 0]],
+    ['a later fragment, behind which is no header', 44, [Uint8Array.of(60, 0, 0, 8, 0, 0, 0, 0), options], [60, 3, 0]],
     ['a fragment that is all', 44, [Uint8Array.of(17, 0, 0, 0, 0, 0, 0, 0), datagram], [17, 0, 68]],
     ['one longer than the packet', 0, [options.with(1, 9), datagram], [0, 0, 0]],
   ] as const)('%s', (_what, nextHeader, parts, expected) => {

@@ -62,6 +62,12 @@ describe('a patch port', () => {
     expect(leaves(joined([flow({}, [set(name, value), output(2)])], found))).toEqual(['out'])
   })
 
+  test('pkt_mark does', () => {
+    expect(leaves(joined([flow({}, [set('pkt_mark', 5), output(2)])], [flow({ pkt_mark: 5 }, [output(2)])]))).toEqual([
+      'out',
+    ])
+  })
+
   test('the frame as it is crosses, and changes there do not come back', () => {
     const one = [
       flow({}, [set('eth_dst', 5), set('reg0', 7), output(2), output(1), resubmit(1)]),

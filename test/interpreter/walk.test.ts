@@ -128,6 +128,12 @@ describe('circles', () => {
     expect(passage.departures).toEqual([])
   })
 
+  test('one after the other is no circle', () => {
+    const times = [...Array(100)].map(() => resubmit(0, 2))
+    const flows = [flow({ in_port: 1 }, [...times, output(3)]), flow({ in_port: 2 }, [output(4)])]
+    expect(leaves(through(flows, frame))).toHaveLength(101)
+  })
+
   test('onward they are no circles: 200 tables are walked', () => {
     const chain = Array.from({ length: 200 }, (_, table) => flow({}, [], { table, next: table + 1 }))
     expect(leaves(through([...chain, flow({}, [output(2)], { table: 200 })], frame))).toEqual(['p2'])
