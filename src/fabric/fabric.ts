@@ -34,6 +34,7 @@ import { HostSession, type HostWish } from './host-session.ts'
 import type { HostView } from './host-view.ts'
 import { sendFrame } from './packet-out.ts'
 import type { ReleasePlan } from './release.ts'
+import { Waiters } from './waiters.ts'
 
 /** A packet that a flow sent to the controller. */
 export interface PacketIn {
@@ -105,7 +106,7 @@ export class Fabric {
   readonly #views = new Map<string, HostView>()
   readonly #bindings: Bindings
   readonly #targets = new Map<string, { readonly host: string; readonly bridge: string }>()
-  readonly #waiters = new Set<() => void>()
+  readonly #waiters = new Waiters()
   /** Bridges that have been read since the start. */
   readonly #heard = new Set<string>()
   /** Ports behind which MACs are learned. */
@@ -317,31 +318,12 @@ export class Fabric {
   }
 
   #until(condition: () => boolean, deadline: number | undefined): Promise<void> {
-    if (condition()) return Promise.resolve()
-    return new Promise((resolve, reject) => {
-      let timer: NodeJS.Timeout | undefined
-      const look = () => {
-        if (!condition()) return
-        clearTimeout(timer)
-        this.#waiters.delete(look)
-        resolve()
-      }
-      this.#waiters.add(look)
-      if (deadline === undefined) return
-      timer = setTimeout(
-        () => {
-          this.#waiters.delete(look)
-          reject(
-            new Error(`the fabric has not settled: ${this.laggards().join('; ') || 'the condition does not hold'}`),
-          )
-        },
-        Math.max(0, deadline - performance.now()),
-      )
-    })
+    const complaint = () => `the fabric has not settled: ${this.laggards().join('; ') || 'the condition does not hold'}`
+    return this.#waiters.until(condition, deadline, complaint)
   }
 
   #progress(): void {
-    for (const waiter of this.#waiters) waiter()
+    this.#waiters.progress()
   }
 
   /**
