@@ -4,7 +4,8 @@ import { Bridge, Switch } from '../../src/interpreter/bridge.ts'
 import type { Flow } from '../../src/interpreter/flow-table.ts'
 import { walk } from '../../src/interpreter/walk.ts'
 import { flow, frameOf, output, resubmit, set } from '../interpreter/one-bridge.ts'
-import { pipelineAgrees, tablesAgree } from './trace-agreement.ts'
+import { tenantCases, twoTenants } from '../interpreter/tenant-cases.ts'
+import { outcomeAgrees, pipelineAgrees, tablesAgree } from './trace-agreement.ts'
 import { type BridgeName, leavingOf, PORTS, TraceOracle } from './trace-oracle.ts'
 
 // The interpreter against ofproto/trace of a real ovs-vswitchd. `scripts/trace-fuzz` is the long form.
@@ -27,6 +28,10 @@ describe('does with a packet what ovs-vswitchd does', () => {
     expect(compared).toBeGreaterThan(300)
     expect(left).toBeGreaterThan(20)
   })
+})
+
+describe('the cases of two tenants, on ovs-vswitchd', () => {
+  tenantCases(outcome => outcomeAgrees(oracle, twoTenants.hosts, outcome))
 })
 
 test.each([

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
-import { Bridge, type Group, Switch } from '../../src/interpreter/bridge.ts'
+import { Bridge, type BridgeState, type Group, Switch } from '../../src/interpreter/bridge.ts'
+import type { HostState, Outcome } from '../../src/interpreter/fabric.ts'
 import type { Flow } from '../../src/interpreter/flow-table.ts'
 import type { Arrival } from '../../src/interpreter/passage.ts'
 import { Unsupported } from '../../src/interpreter/unsupported.ts'
@@ -59,7 +60,7 @@ export async function pipelineAgrees(oracle: TraceOracle, { runs, packets, seed 
         ...strays.flatMap(({ host, arrival }) => fabric.receive(host, arrival).passages),
       ]
       for (const { name, bridges } of hosts) {
-        for (const { name, flows, groups } of bridges) await oracle.install(name as BridgeName, flows, groups)
+        await installHost(oracle, bridges)
         for (const { host, arrival, passage } of passages) {
           if (host === name) await agree(oracle, arrival, leavingOf(passage), tally)
         }
@@ -69,6 +70,26 @@ export async function pipelineAgrees(oracle: TraceOracle, { runs, packets, seed 
   )
   conclude(details)
   return tally
+}
+
+/** Compares what became of a frame, host by host, with what ovs-vswitchd would make of it. @throws {Error} where they differ. */
+export async function outcomeAgrees(
+  oracle: TraceOracle,
+  hosts: readonly HostState[],
+  { passages }: Outcome,
+): Promise<void> {
+  for (const { host, arrival, passage } of passages) {
+    await installHost(oracle, hosts.find(({ name }) => name === host)!.bridges)
+    await agree(oracle, arrival, leavingOf(passage), { compared: 0, left: 0 })
+  }
+}
+
+/** Makes the oracle's bridges those of a host. */
+async function installHost(oracle: TraceOracle, bridges: readonly BridgeState[]): Promise<void> {
+  for (const name of Object.keys(PORTS) as BridgeName[]) {
+    const { flows = [], groups = [] } = bridges.find(bridge => bridge.name === name) ?? {}
+    await oracle.install(name, flows, groups)
+  }
 }
 
 /** A frame that comes by a tunnel, of a host or of nobody, or from the wire. */
