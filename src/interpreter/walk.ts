@@ -75,7 +75,12 @@ export class Walk {
     if (flow === undefined) this.steps.push({ kind: 'miss', bridge: bridge.name, table })
     else {
       this.steps.push({ kind: 'flow', bridge: bridge.name, table, flow })
-      this.#instructions({ bridge, tableId, flow, packet })
+      try {
+        this.#instructions({ bridge, tableId, flow, packet })
+      } catch (error) {
+        if (!(error instanceof Unsupported) || error.where !== undefined) throw error
+        throw new Unsupported(error.what, `${bridge.name} ${table}`)
+      }
     }
     if (deepens) this.#depth--
   }

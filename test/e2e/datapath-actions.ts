@@ -1,3 +1,4 @@
+import { parseIpv6Address } from '../../src/packet/address.ts'
 import { buildFrame, type Frame, parseFrame } from '../../src/packet/frame.ts'
 
 /** A frame that leaves, as the datapath's actions have it. */
@@ -109,10 +110,11 @@ function masked(text: string): { value: bigint; mask: bigint } {
 function bits(text: string): bigint {
   if (/^\d+\.\d+\.\d+\.\d+$/.test(text)) return text.split('.').reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n)
   if (/^[\da-f]{2}(:[\da-f]{2}){5}$/.test(text)) return BigInt(`0x${text.replaceAll(':', '')}`)
-  return BigInt(text)
+  return text.includes(':') ? parseIpv6Address(text) : BigInt(text)
 }
 
-type Setter = (frame: Frame, change: (old: number) => number) => void
+type Change = <T extends number | bigint>(old: T) => T
+type Setter = (frame: Frame, change: Change) => void
 
 /** What the parts of `set(...)` are called in a frame. */
 const SETTERS: Readonly<Record<string, Readonly<Record<string, Setter>>>> = {
@@ -149,6 +151,23 @@ const SETTERS: Readonly<Record<string, Readonly<Record<string, Setter>>>> = {
       ipv4!.ecn = tos & 3
     },
   },
+  ipv6: {
+    src: ({ ipv6 }, change) => {
+      ipv6!.source = change(ipv6!.source)
+    },
+    dst: ({ ipv6 }, change) => {
+      ipv6!.destination = change(ipv6!.destination)
+    },
+    label: ({ ipv6 }, change) => {
+      ipv6!.flowLabel = change(ipv6!.flowLabel)
+    },
+    tclass: ({ ipv6 }, change) => {
+      ipv6!.trafficClass = change(ipv6!.trafficClass)
+    },
+    hlimit: ({ ipv6 }, change) => {
+      ipv6!.hopLimit = change(ipv6!.hopLimit)
+    },
+  },
   tcp: {
     src: ({ tcp }, change) => {
       tcp!.sourcePort = change(tcp!.sourcePort)
@@ -172,11 +191,7 @@ const SETTERS: Readonly<Record<string, Readonly<Record<string, Setter>>>> = {
 }
 
 /** The first of several fragments is not read beyond IP; those that are tried have no UDP checksum. */
-function setUdpPort(
-  { udp, ipv4 }: Frame,
-  port: 'sourcePort' | 'destinationPort',
-  change: (old: number) => number,
-): void {
+function setUdpPort({ udp, ipv4 }: Frame, port: 'sourcePort' | 'destinationPort', change: Change): void {
   if (udp !== undefined) udp[port] = change(udp[port])
   else {
     const payload = Buffer.from(ipv4!.payload)
@@ -189,7 +204,11 @@ function setUdpPort(
 function set(frame: Uint8Array, { name: header, terms }: Term): Uint8Array {
   const changes = terms.map(({ name, value: text }) => {
     const { value, mask } = masked(text)
-    return { name, change: (old: number) => Number((BigInt(old) & ~mask) | (value & mask)) }
+    const change: Change = old => {
+      const now = (BigInt(old) & ~mask) | (value & mask)
+      return (typeof old === 'bigint' ? now : Number(now)) as typeof old
+    }
+    return { name, change }
   })
   if (header === 'eth') {
     const copy = Buffer.from(frame)

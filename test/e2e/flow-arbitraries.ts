@@ -12,6 +12,7 @@ import {
 import type { Group } from '../../src/interpreter/bridge.ts'
 import type { Flow } from '../../src/interpreter/flow-table.ts'
 import { IPS, MACS } from '../interpreter/arbitraries.ts'
+import { move as moveOf } from '../interpreter/one-bridge.ts'
 
 // Flows of no pipeline: any match, any actions. Values are few, so that packets meet them.
 
@@ -36,6 +37,11 @@ const KINDS = {
       ip_proto: [1, 6, 17],
     },
   },
+  ipv6: {
+    match: { eth_type: 0x86dd },
+    sets: ['ipv6_src', 'ipv6_dst', 'ipv6_label', 'ip_dscp', 'ip_ecn', 'nw_ttl'],
+    matches: { ip_proto: [17, 58], nw_ttl: [1, 64], ip_dscp: [0, 46] },
+  },
   udp: {
     match: { eth_type: 0x0800, ip_proto: 17 },
     sets: ['udp_src', 'udp_dst', 'ipv4_src', 'ipv4_dst'],
@@ -56,6 +62,7 @@ const KINDS = {
   { match: MatchObject; sets: readonly FieldName[]; matches: { readonly [name in FieldName]?: readonly number[] } }
 >
 type Kind = keyof typeof KINDS
+const ALL = Object.keys(KINDS) as Kind[]
 
 /** Settable whatever the packet is. */
 const ALWAYS: readonly FieldName[] = [
@@ -94,6 +101,9 @@ const VALUES: { readonly [name in FieldName]?: readonly (number | bigint)[] } = 
   tunnel_id: [5n, 0x1_0000_0006n],
   tun_ipv4_dst: [0, 0xc0000201, 0xc0000202],
   nw_ttl: [1, 64, 255],
+  ipv6_src: [0n, (0xfe80n << 112n) | 7n],
+  ipv6_dst: [0n, (0xff02n << 112n) | 7n],
+  ipv6_label: [0, 0xfffff],
 }
 
 const valueFor = (name: FieldName): fc.Arbitrary<number | bigint> => {
@@ -107,10 +117,8 @@ const maskFor = (name: FieldName): fc.Arbitrary<number | bigint> => {
   return field.wide ? fc.bigInt({ min: 1n, max: BigInt(field.ones) }) : fc.integer({ min: 1, max: Number(field.ones) })
 }
 
-const both = (value: number | bigint, mask: number | bigint) => {
-  const bits = BigInt(value) & BigInt(mask)
-  return typeof value === 'bigint' ? bits : Number(bits)
-}
+const both = (value: number | bigint, mask: number | bigint) =>
+  typeof value === 'bigint' ? value & BigInt(mask) : Number(BigInt(value) & BigInt(mask))
 
 /** Fields that take a mask in set_field. */
 const MASKED = new Set<FieldName>([
@@ -139,36 +147,26 @@ const setField = (kind: Kind): fc.Arbitrary<Action> =>
     return fc.oneof(whole, part)
   })
 
-/** Pairs of places to move between: field, first bit. */
-const MOVES: readonly (readonly [
-  kinds: readonly Kind[],
-  from: FieldName,
-  at: number,
-  to: FieldName,
-  at: number,
-  bits: number,
-])[] = [
-  [Object.keys(KINDS) as Kind[], 'eth_src', 0, 'eth_dst', 0, 48],
-  [Object.keys(KINDS) as Kind[], 'reg0', 0, 'reg1', 0, 16],
-  [Object.keys(KINDS) as Kind[], 'eth_dst', 0, 'reg0', 8, 8],
-  [Object.keys(KINDS) as Kind[], 'metadata', 0, 'reg1', 0, 32],
-  [Object.keys(KINDS) as Kind[], 'xreg0', 32, 'tunnel_id', 0, 32],
-  [['tagged'], 'vlan_vid', 0, 'reg0', 0, 12],
-  [['arp'], 'arp_spa', 0, 'arp_tpa', 0, 32],
-  [['arp'], 'arp_sha', 0, 'arp_tha', 0, 48],
-  [['ip', 'udp', 'tcp', 'icmp'], 'ipv4_src', 0, 'ipv4_dst', 0, 32],
-  [['ip', 'udp', 'tcp', 'icmp'], 'ipv4_src', 0, 'reg0', 0, 32],
-  [['udp'], 'udp_src', 0, 'udp_dst', 0, 16],
+/** What may be moved where, and in which packets. */
+const MOVES: readonly (readonly [kinds: readonly Kind[], ...Parameters<typeof moveOf>])[] = [
+  [ALL, 'eth_src', 'eth_dst'],
+  [ALL, 'reg0', 'reg1', 16],
+  [ALL, 'eth_dst', 'reg0', 8, [0, 8]],
+  [ALL, 'metadata', 'reg1', 32],
+  [ALL, 'xreg0', 'tunnel_id', 32, [32, 0]],
+  [['tagged'], 'vlan_vid', 'reg0', 12],
+  [['arp'], 'arp_spa', 'arp_tpa'],
+  [['arp'], 'arp_sha', 'arp_tha'],
+  [['ip', 'udp', 'tcp', 'icmp'], 'ipv4_src', 'ipv4_dst'],
+  [['ip', 'udp', 'tcp', 'icmp'], 'ipv4_src', 'reg0'],
+  [['udp'], 'udp_src', 'udp_dst'],
+  [['ipv6'], 'ipv6_src', 'ipv6_dst'],
+  [['ipv6'], 'ipv6_src', 'xreg0', 64, [64, 0]],
 ]
 const move = (kind: Kind): fc.Arbitrary<Action> =>
-  fc.constantFrom(...MOVES.filter(([kinds]) => kinds.includes(kind))).map(
-    ([, from, at, to, toAt, bits]): Action => ({
-      type: 'move',
-      src: { field: fields[from], offset: at },
-      dst: { field: fields[to], offset: toAt },
-      bits,
-    }),
-  )
+  fc
+    .constantFrom(...MOVES.filter(([kinds]) => kinds.includes(kind)))
+    .map(([, from, to, bits, at]) => moveOf(from, to, bits, at))
 
 const TABLES = [0, 1, 2, 3]
 const GROUPS = [1, 2]
@@ -234,6 +232,7 @@ const term = (kind: Kind): fc.Arbitrary<MatchObject> => {
     exact('tun_ipv4_src', 0, 0xc0000201),
     ...(kind === 'tagged' ? [exact('vlan_vid', 0x1001, 0x1005)] : [exact('vlan_vid', 0, 0x1001, 0x1005)]),
     ...own.map(([name, values]) => ({ weight: 2, arbitrary: exact(name, ...values) })),
+    ...(kind === 'ipv6' ? [masked('ipv6_src'), masked('ipv6_dst')] : []),
     ...(kind === 'ip' || kind === 'udp' ? [masked('ipv4_src'), masked('ipv4_dst')] : []),
   )
 }
@@ -247,7 +246,7 @@ function merged(terms: readonly MatchObject[]): MatchObject {
 
 /** One flow of a table; some are none that Open vSwitch would take. */
 const flow: fc.Arbitrary<Flow> = fc
-  .record({ kind: fc.constantFrom(...(Object.keys(KINDS) as Kind[])), tableId: fc.constantFrom(0, 0, ...TABLES) })
+  .record({ kind: fc.constantFrom(...ALL), tableId: fc.constantFrom(0, 0, ...TABLES) })
   .chain(({ kind, tableId }) =>
     fc
       .record({

@@ -115,16 +115,16 @@ describe('refused', () => {
     ['conntrack', [{ type: 'ct', actions: [] }], 'action ct'],
     ['a continuation', [{ type: 'controller', pause: true } as Action], 'controller(pause)'],
     ['resubmit with the connection’s tuple', [{ type: 'resubmit', table: 1, ct: true }], 'resubmit(ct)'],
-    ['NORMAL', [output(PORT.NORMAL)], '0xfffffffa'],
+    ['NORMAL', [output(PORT.NORMAL)], 'output to reserved port 0xfffffffa'],
     ['an unknown field', [set('ct_mark', 1)], 'ct_mark'],
     ['writing what Open vSwitch does not', [set('eth_type', 1)], 'eth_type'],
     ['a third tag', [push(), push(), push()], 'a third VLAN tag'],
-    ['what is no action of a set', [group(1)], 'output_reg'],
+    ['what is no action of a set', [group(1)], 'action output_reg in an action set'],
   ]
   test.each(refusals)('%s', (_what, actions, complaint) => {
     const run = () => through([flow({}, actions)], frame, [{ groupId: 1, buckets: [{ actions: [outputReg()] }] }])
     expect(run).toThrow(Unsupported)
-    expect(run).toThrow(complaint)
+    expect(run).toThrow(`${complaint} in br 0`)
   })
 
   test('not what no packet comes to', () => {

@@ -238,7 +238,7 @@ export function frameFrom(port: PlanPort): fc.Arbitrary<FrameInput> {
     { weight: 2, arbitrary: fc.record({ ethernet, ipv4, icmp }) },
     { weight: 2, arbitrary: dhcp },
     { weight: 1, arbitrary: fragment },
-    { weight: 1, arbitrary: ipv6 },
+    { weight: 2, arbitrary: ipv6 },
     { weight: 1, arbitrary: other },
   ) as fc.Arbitrary<FrameInput>
 }
