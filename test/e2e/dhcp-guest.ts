@@ -152,19 +152,29 @@ export class DhcpGuest implements AsyncDisposable {
   }
 
   /** Waits for an event like `pattern` and gives all that happened up to it since the last wait. */
-  async until(pattern: RegExp): Promise<string[]> {
+  async until(pattern: RegExp, timeoutMs = 10_000): Promise<string[]> {
     for (;;) {
       const at = this.#events.findIndex(event => pattern.test(event))
       if (at >= 0) return this.#events.splice(0, at + 1)
       await new Promise<void>((resolve, reject) => {
         const fail = () => reject(new Error(`no ${pattern} among ${JSON.stringify(this.#events)}`))
-        const timer = setTimeout(fail, 10_000)
+        const timer = setTimeout(fail, timeoutMs)
         this.#waiting = () => {
           clearTimeout(timer)
           resolve()
         }
       })
     }
+  }
+
+  /** Tells a client something, again when it does not listen: dhcpcd loses what it is told while its hook runs. */
+  async tell(command: string, pattern: RegExp): Promise<string[]> {
+    for (let tries = 0; tries < 5; tries++) {
+      await this.run(command)
+      const heard = await this.until(pattern, 2_000).catch(() => undefined)
+      if (heard !== undefined) return heard
+    }
+    return this.until(pattern)
   }
 
   /** Runs a shell command in the guest and gives what it printed. */
