@@ -73,6 +73,14 @@ test('a file with an error changes nothing and says where it is', async () => {
   expect([...controller.topology.ports.values()].map(port => port.name)).toEqual(['red-a'])
 })
 
+test('what was not confirmed when the controller ended is taken back', async () => {
+  const edited = join(folder, 'edited.yaml')
+  expect((await weft('apply', edited, '--confirm', '10m')).stdout).toContain('unless `weft confirm` comes first')
+  await controller.close()
+  controller = await start()
+  expect([...controller.topology.ports.values()].map(port => port.name)).toEqual(['red-a'])
+})
+
 test('what was applied is there after a restart, until the file is edited', async () => {
   const edited = join(folder, 'edited.yaml')
   await weft('apply', edited)

@@ -1,4 +1,7 @@
+import { decodeMessage } from 'node-openflow'
 import { afterEach, describe, expect, test } from 'vitest'
+import { cookieOf } from '../../src/pipeline/cookie.ts'
+import { encodeFlow } from '../../src/pipeline/flow-bytes.ts'
 import {
   type Controller,
   type ControllerOptions,
@@ -52,6 +55,18 @@ async function start(hosts: readonly FakeHost[], options: Partial<ControllerOpti
 const bound = (controller: Controller, count: number) =>
   controller.fabric.until(() => controller.inputs.bindings.size === count, 5_000)
 
+/** Has a controller fill two hosts with a port of red each, and end; returns where their bridges look for the next one. */
+async function served(hosts: readonly FakeHost[]): Promise<string> {
+  const controller = await start(hosts)
+  await controller.settled(5_000)
+  hosts[0]!.plug('red-a')
+  hosts[1]!.plug('red-b')
+  await bound(controller, 2)
+  await controller.settled(5_000)
+  await controller.close()
+  return controller.endpoints.openflow
+}
+
 describe('a host is prepared through OVSDB', () => {
   test('bridges, ports, table names and controller targets, marked as Weft’s', async () => {
     const [host] = await fakeHosts(1)
@@ -79,14 +94,7 @@ describe('a host is prepared through OVSDB', () => {
 
   test('is written once: a controller that comes back writes nothing', async () => {
     const hosts = await fakeHosts(2)
-    const first = await start(hosts)
-    await first.settled(5_000)
-    hosts[0]!.plug('red-a')
-    hosts[1]!.plug('red-b')
-    await bound(first, 2)
-    await first.settled(5_000)
-    const { openflow } = first.endpoints
-    await first.close()
+    const openflow = await served(hosts)
     const before = hosts.map(host => [...host.switches.values()].map(one => ({ ...one.counters })))
 
     const second = await start(hosts, { openflow })
@@ -224,8 +232,18 @@ describe('reconcile', () => {
     const flows = () => one.datapath.flows.size
     const whole = flows()
     one.datapath.clear()
+    const add = (cookie: bigint, priority: number) => {
+      const bytes = encodeFlow({ tableId: 0, priority, cookie, flags: 0, idleTimeout: 0, match: [], instructions: [] })
+      const { message } = decodeMessage(bytes)
+      if (message.type === 'flow_mod') one.datapath.apply(message)
+    }
+    add(cookieOf('port gone', 'was there before'), 1_001)
+    add(0xf0n, 1_002)
     await one.reconnect()
-    await controller.fabric.until(() => flows() === whole && controller.fabric.laggards().length === 0, 5_000)
+    await controller.fabric.until(() => flows() === whole + 1 && controller.fabric.laggards().length === 0, 5_000)
+    const odd = [...one.datapath.flows.select({})].filter(flow => flow.priority > 1_000)
+    expect(odd.map(flow => flow.priority)).toEqual([1_002])
+    expect(controller.fabric.bridges.get('h1/br-int')?.foreignFlows).toBe(1)
     const { flowMods } = one.counters
     await one.reconnect()
     await controller.settled(5_000)
@@ -234,14 +252,7 @@ describe('reconcile', () => {
 
   test('nothing is removed before every host has been read', async () => {
     const hosts = await fakeHosts(2)
-    const first = await start(hosts)
-    await first.settled(5_000)
-    hosts[0]!.plug('red-a')
-    hosts[1]!.plug('red-b')
-    await bound(first, 2)
-    await first.settled(5_000)
-    const { openflow } = first.endpoints
-    await first.close()
+    const openflow = await served(hosts)
     const before = hosts[0]!.bridge('br-tun').counters.flowMods
 
     // The second host is away when the controller comes back: what h1 holds about it must stay.
